@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_AUDIT_AUDIT_H
+#define PROCTOR_AUDIT_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/access.h"
+#include "core/error.h"
+#include "core/verdict.h"
+
+/*
+ * The audit log of one session: one JSON object a line, numbered without gaps,
+ * chained by SHA-256 (see audit/schema.json). Every function may be called from
+ * any number of threads at once, except audit_open() and audit_close().
+ */
+struct audit;
+
+enum audit_event {
+	EVENT_START,
+	EVENT_BLOCKED,
+	EVENT_WOULD_BLOCK,
+	EVENT_ALLOWED,
+	EVENT_REWRITTEN,
+	EVENT_EXEC,
+	EVENT_EXIT,
+	EVENT_LIMIT,
+	EVENT_END,
+	EVENT_COUNT,
+};
+
+const char *audit_event_name(enum audit_event event);
+
+enum audit_level {
+	AUDIT_BLOCKED,   /* blocked, would_block, limit, start, end */
+	AUDIT_REWRITTEN, /* and rewritten */
+	AUDIT_ALL,       /* every mediated call */
+};
+
+/* "blocked", "rewritten", "all". Static. */
+const char *audit_level_name(enum audit_level level);
+
+/* True when the level asks for the event. */
+bool audit_level_wants(enum audit_level level, enum audit_event event);
+
+/* Where a process stands in the tree, taken while its thread waits. Not owned. */
+struct audit_actor {
+	pid_t pid;
+	pid_t tid;
+	pid_t ppid;
+	uid_t uid;
+	uint64_t exec_id;        /* of the image that asks; never reused; from 1 */
+	uint64_t parent_exec_id; /* of the image that started it; 0: proctor */
+	const char *exe;
+	const char *comm;
+	const char *const *argv; /* NULL-terminated, or NULL when unreadable */
+	const char *cwd;
+};
+
+/*
+ * One record. Strings are bytes as the kernel has them; what is not UTF-8 is
+ * written as \udcXX escapes. A NULL or zero field that does not apply is left
+ * out, except `rule`, which is null on a blocked attempt that no rule decided.
+ */
+struct audit_record {
+	enum audit_event event;
+	enum access_class class;
+	enum access_op op;
+	const char *syscall;     /* the kernel's name; "syscall_500" for an unknown one */
+	const char *arg;         /* as the tool wrote it */
+	size_t arg_len;          /* bytes of arg; 0: strlen(arg) */
+	const char *path;        /* what it resolved to */
+	const char *endpoint;    /* endpoint_format() text */
+	const char *host;        /* the name asked for */
+	const char *const *flags; /* symbolic, NULL-terminated */
+	const char *const *args;  /* argv of an exec, NULL-terminated */
+	struct verdict verdict;
+	const char *to;          /* what a rewrite used instead */
+	const struct audit_actor *actor;
+	const char *detail;      /* free words: "limit wall", "exec verification failed" */
+	const char *remedy;      /* policy line that would allow it: for the summary
+				    (audit_blocked_list()), not written to the log */
+};
+
+/* What the `start` record says besides. */
+struct audit_start {
+	const char *version;
+	const char *const *command; /* NULL-terminated */
+	const char *engine;         /* "notify" */
+	struct {
+		const char *file;
+		const char *sha256;
+	} *policies;
+	size_t policy_count;
+	bool observe;
+};
+
+struct audit_config {
+	const char *session;    /* session id */
+	const char *target;     /* NULL: `folder`/audit.jsonl; "-": standard error;
+				   "unix:PATH": a stream socket; else a file, appended to */
+	const char *folder;     /* the session's folder; it exists */
+	enum audit_level level;
+};
+
+/*
+ * Opens the log. A file is made with mode 0600 and O_APPEND, and locked for as
+ * long as it is open: a second session on it is refused. The chain starts with
+ * "prev" of 64 zeros, in a log that holds records with the hash of its last
+ * one; a torn last line (a writer killed in mid-write) is cut off, and `start`
+ * says so. A file that does not end in a record is refused and left as it is.
+ * The caller has SIGPIPE and SIGXFSZ ignored from here on, so that a closed
+ * pipe and a file size limit are errors that can be reported.
+ * Returns 0 and *ret, or a negative errno with *err set.
+ */
+int audit_open(const struct audit_config *config, struct audit **ret, struct error *err);
+
+/* Releases it. Writes nothing. NULL is fine. */
+void audit_close(struct audit *audit);
+
+/* Writes the `start` record. As audit_write(). */
+int audit_write_start(struct audit *audit, const struct audit_start *start);
+
+/*
+ * Writes one record, whole, before it returns: after a return of 0 the record
+ * survives the death of this process. Does nothing, and returns 0, when the
+ * level does not ask for the event.
+ * Returns a negative errno when the record could not be written (or the log
+ * file is no longer where it was, -ESTALE); from then on every call fails with
+ * the same error: nothing that must be logged may go on unlogged.
+ */
+int audit_write(struct audit *audit, const struct audit_record *record);
+
+/*
+ * Writes the `end` record: counts by event, decision and class, records
+ * dropped (0), exit code and duration. As audit_write().
+ */
+int audit_write_end(struct audit *audit, int exit_code, uint64_t duration_ns);
+
+/* The first error, as "cannot write FILE: reason"; NULL when there is none. */
+const char *audit_failure(struct audit *audit);
+
+/* Path of the log file, "-" or "unix:PATH". */
+const char *audit_target(const struct audit *audit);
+
+/* Blocked (and would-block) attempts, equal ones folded. */
+struct audit_blocked {
+	enum access_class class;
+	enum access_op op;
+	bool observed;       /* would have been blocked */
+	char *target;        /* path, endpoint or call */
+	char *rule_file;     /* NULL: no rule allows it */
+	unsigned int rule_line;
+	char *rule_text;
+	char *detail;        /* of the record: why, where no rule decided; NULL: nothing said */
+	char *remedy;        /* NULL: no line would allow it */
+	char *exe;
+	uint64_t count;
+};
+
+/*
+ * The folded attempts in order of first appearance; valid until audit_close().
+ * At most AUDIT_BLOCKED_MAX different ones are kept; *ret_other counts attempts
+ * beyond them.
+ */
+enum { AUDIT_BLOCKED_MAX = 1024 };
+const struct audit_blocked *audit_blocked_list(struct audit *audit, size_t *ret_count,
+					       uint64_t *ret_other);
+
+/* Attempts blocked (not merely observed) so far. */
+uint64_t audit_blocked_total(struct audit *audit);
+
+/*
+ * Checks a log file from its first line: each line a record, its hash that of
+ * its bytes, its prev the hash of the line before, seq 1, 2, 3... from each
+ * `start` on. A file that holds several sessions, one after the other, has one
+ * chain through all of them.
+ * Returns 0 and the number of lines, err->message then empty or, when the last
+ * session has no `end` record, a note that says so: lines cut off the end
+ * leave no other trace. Returns 1 with *ret_line the first line that was
+ * changed, added, torn, or stands where lines were removed, and *err saying
+ * which; or a negative errno with *err set when the file cannot be read.
+ */
+int audit_verify(const char *file, uint64_t *ret_line, struct error *err);
+
+#endif

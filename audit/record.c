@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit/record.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+_Static_assert((int)RECORD_NAME_MAX >= (int)ENDPOINT_TEXT_MAX, "an endpoint is never cut");
+
+bool record_is_call(enum audit_event event)
+{
+	switch (event) {
+	case EVENT_BLOCKED:
+	case EVENT_WOULD_BLOCK:
+	case EVENT_ALLOWED:
+	case EVENT_REWRITTEN:
+	case EVENT_EXEC:
+		return true;
+	case EVENT_START:
+	case EVENT_EXIT:
+	case EVENT_LIMIT:
+	case EVENT_END:
+	case EVENT_COUNT:
+		break;
+	}
+	return false;
+}
+
+static void put_bytes(struct emitter *out, const char *key, const char *bytes, size_t len,
+		      size_t max)
+{
+	if (!bytes)
+		return;
+	emit_key(out, key);
+	emit_bytes(out, bytes, len, max);
+}
+
+static void put_name(struct emitter *out, const char *key, const char *name)
+{
+	put_bytes(out, key, name, name ? strlen(name) : 0, RECORD_NAME_MAX);
+}
+
+static void put_words(struct emitter *out, const char *key, const char *words)
+{
+	put_bytes(out, key, words, words ? strlen(words) : 0, RECORD_WORDS_MAX);
+}
+
+static void put_list(struct emitter *out, const char *key, const char *const *list)
+{
+	if (!list)
+		return;
+	emit_key(out, key);
+	emit_list(out, list, RECORD_LIST_MAX);
+}
+
+static void put_number(struct emitter *out, const char *key, uint64_t number)
+{
+	emit_key(out, key);
+	emit_uint(out, number);
+}
+
+static void put_rule(struct emitter *out, const struct rule_source *rule)
+{
+	char source[RECORD_NAME_MAX];
+
+	emit_key(out, "rule");
+	if (!rule) {
+		emit_null(out);
+		return;
+	}
+	snprintf(source, sizeof(source), "%.*s:%u", PATH_MAX, rule->file, rule->line);
+	emit_open(out, '{');
+	put_name(out, "source", source);
+	put_words(out, "text", rule->text ? rule->text : "");
+	emit_close(out, '}');
+}
+
+static void put_errno(struct emitter *out, int error)
+{
+	const char *name = strerrorname_np(error);
+	char number[16];
+
+	if (!error)
+		return;
+	snprintf(number, sizeof(number), "%d", error);
+	put_words(out, "errno", name ? name : number);
+}
+
+static void put_actor(struct emitter *out, const struct audit_actor *actor)
+{
+	put_number(out, "pid", (uint64_t)actor->pid);
+	put_number(out, "tid", (uint64_t)actor->tid);
+	put_number(out, "ppid", (uint64_t)actor->ppid);
+	put_number(out, "exec_id", actor->exec_id);
+	put_number(out, "parent_exec_id", actor->parent_exec_id);
+	put_name(out, "exe", actor->exe);
+	put_words(out, "comm", actor->comm);
+	put_list(out, "argv", actor->argv);
+	put_name(out, "cwd", actor->cwd);
+	put_number(out, "uid", actor->uid);
+}
+
+void record_write(struct emitter *out, const struct audit_record *record)
+{
+	bool is_call = record_is_call(record->event);
+	size_t arg_len = record->arg_len;
+
+	put_words(out, "event", audit_event_name(record->event));
+	if (is_call) {
+		put_words(out, "class", access_class_name(record->class));
+		put_words(out, "op", access_op_name(record->op));
+	}
+	put_words(out, "syscall", record->syscall);
+	if (record->arg && arg_len == 0)
+		arg_len = strlen(record->arg);
+	put_bytes(out, "arg", record->arg, arg_len, RECORD_NAME_MAX);
+	put_name(out, "path", record->path);
+	put_name(out, "endpoint", record->endpoint);
+	put_words(out, "host", record->host);
+	put_list(out, "flags", record->flags);
+	put_list(out, "args", record->args);
+	if (is_call) {
+		put_words(out, "decision", decision_name(record->verdict.decision));
+		put_rule(out, record->verdict.rule);
+		put_errno(out, record->verdict.error);
+	}
+	put_name(out, "to", record->to);
+	if (record->actor)
+		put_actor(out, record->actor);
+	put_words(out, "detail", record->detail);
+}
+
+void record_write_start(struct emitter *out, const struct audit_start *start,
+			enum audit_level level, const char *detail)
+{
+	struct utsname host = {0};
+	char kernel[sizeof(host.sysname) + sizeof(host.release) + sizeof(host.machine)];
+
+	put_words(out, "event", audit_event_name(EVENT_START));
+	uname(&host);
+	put_words(out, "host", host.nodename);
+	put_number(out, "pid", (uint64_t)getpid());
+	put_number(out, "uid", getuid());
+	put_words(out, "detail", detail);
+	put_words(out, "version", start->version);
+	emit_key(out, "policies");
+	emit_open(out, '[');
+	for (size_t i = 0; i < start->policy_count; i++) {
+		emit_open(out, '{');
+		put_name(out, "file", start->policies[i].file);
+		put_words(out, "sha256", start->policies[i].sha256);
+		emit_close(out, '}');
+	}
+	emit_close(out, ']');
+	put_list(out, "command", start->command);
+	snprintf(kernel, sizeof(kernel), "%s %s %s", host.sysname, host.release, host.machine);
+	put_words(out, "kernel", kernel);
+	put_words(out, "engine", start->engine);
+	put_words(out, "log", audit_level_name(level));
+	emit_key(out, "observe");
+	emit_bool(out, start->observe);
+}
+
+void record_count(struct record_counts *counts, const struct audit_record *record)
+{
+	counts->event[record->event]++;
+	if (record_is_call(record->event)) {
+		counts->decision[record->verdict.decision]++;
+		counts->class[record->class]++;
+	}
+}
+
+void record_write_end(struct emitter *out, const struct record_counts *counts, int exit_code,
+		      uint64_t duration_ns)
+{
+	put_words(out, "event", audit_event_name(EVENT_END));
+	emit_key(out, "exit_code");
+	emit_int(out, exit_code);
+	emit_key(out, "duration_s");
+	emit_seconds(out, duration_ns);
+	emit_key(out, "counts");
+	emit_open(out, '{');
+	emit_key(out, "event");
+	emit_open(out, '{');
+	/* Neither start nor end: there is one of each. */
+	for (int i = EVENT_START + 1; i < EVENT_END; i++)
+		put_number(out, audit_event_name((enum audit_event)i), counts->event[i]);
+	emit_close(out, '}');
+	emit_key(out, "decision");
+	emit_open(out, '{');
+	for (int i = 0; i < DECISION_COUNT; i++)
+		put_number(out, decision_name((enum decision)i), counts->decision[i]);
+	emit_close(out, '}');
+	emit_key(out, "class");
+	emit_open(out, '{');
+	for (int i = 0; i < CLASS_COUNT; i++)
+		put_number(out, access_class_name((enum access_class)i), counts->class[i]);
+	emit_close(out, '}');
+	emit_close(out, '}');
+	put_number(out, "dropped", 0);
+}

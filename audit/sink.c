@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+
+void sink_close(struct sink *sink)
+{
+	close_fd(&sink->fd);
+	close_fd(&sink->dir_fd);
+	free(sink->name);
+	free(sink->target);
+	*sink = SINK_CLOSED;
+}
+
+static int open_stderr(struct sink *sink, struct error *err)
+{
+	sink->fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (sink->fd < 0)
+		return error_set(err, errno, "cannot log to standard error");
+	return 0;
+}
+
+static int open_socket(struct sink *sink, const char *path, struct error *err)
+{
+	const struct timeval patience = {.tv_sec = SINK_PATIENCE_S};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (*path == '\0' || strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, EINVAL,
+				 "cannot log to '%s': a path of 1 to %zu bytes is needed",
+				 sink->target, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	sink->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sink->fd < 0 ||
+	    setsockopt(sink->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(sink->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return error_set(err, errno, "cannot log to '%s'", sink->target);
+	return 0;
+}
+
+/* Splits the target into an open folder and a name in it. */
+static int open_folder(struct sink *sink, struct error *err)
+{
+	const char *slash = strrchr(sink->target, '/');
+	AUTO_FREE char *folder = NULL;
+
+	sink->name = strdup(slash ? slash + 1 : sink->target);
+	folder = slash ? strndup(sink->target, (size_t)(slash - sink->target) + 1) : strdup(".");
+	if (!sink->name || !folder)
+		return error_set(err, ENOMEM, "cannot open the log");
+	if (*sink->name == '\0')
+		return error_set(err, EISDIR, "cannot log to '%s'", sink->target);
+	sink->dir_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (sink->dir_fd < 0)
+		return error_set(err, errno, "cannot log to '%s': folder '%s'", sink->target,
+				 folder);
+	return 0;
+}
+
+static int lock_file(struct sink *sink, const struct stat *st, struct error *err)
+{
+	if (flock(sink->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_set(err, errno, "cannot lock the log '%s'", sink->target);
+		return error_set(err, EBUSY, "cannot log to '%s': another session writes to it",
+				 sink->target);
+	}
+	sink->regular = true;
+	sink->dev = st->st_dev;
+	sink->ino = st->st_ino;
+	/* The length counts from now: the session before may have written until it let go. */
+	sink->end = lseek(sink->fd, 0, SEEK_END);
+	if (sink->end < 0)
+		return error_set(err, errno, "cannot log to '%s'", sink->target);
+	return 0;
+}
+
+static int open_file(struct sink *sink, struct error *err)
+{
+	struct stat st;
+	int r;
+
+	r = open_folder(sink, err);
+	if (r < 0)
+		return r;
+	/* O_NONBLOCK: a FIFO that nobody reads is an error (ENXIO), not a wait without end. */
+	sink->fd = openat(sink->dir_fd, sink->name,
+			  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+				  O_NONBLOCK,
+			  0600);
+	if (sink->fd < 0 && errno == ELOOP)
+		return error_set(err, 0, "cannot log to '%s': it is a symbolic link", sink->target);
+	if (sink->fd < 0 && errno == ENXIO)
+		return error_set(err, 0, "cannot log to '%s': nobody reads it", sink->target);
+	if (sink->fd < 0 || fstat(sink->fd, &st) < 0 || fcntl(sink->fd, F_SETFL, O_APPEND) < 0)
+		return error_set(err, errno, "cannot log to '%s'", sink->target);
+	return S_ISREG(st.st_mode) ? lock_file(sink, &st, err) : 0;
+}
+
+int sink_open(struct sink *ret, const char *target, struct error *err)
+{
+	struct sink sink = SINK_CLOSED;
+	int r;
+
+	*ret = SINK_CLOSED;
+	sink.target = strdup(target);
+	if (!sink.target)
+		return error_set(err, ENOMEM, "cannot open the log");
+	if (!strcmp(target, "-"))
+		r = open_stderr(&sink, err);
+	else if (!strncmp(target, "unix:", 5))
+		r = open_socket(&sink, target + 5, err);
+	else
+		r = open_file(&sink, err);
+	if (r < 0) {
+		sink_close(&sink);
+		return r;
+	}
+	*ret = sink;
+	return 0;
+}
+
+/* Standard error may be non-blocking because somebody else made it so. */
+static int wait_writable(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+	int r;
+
+	do {
+		r = poll(&pollfd, 1, SINK_PATIENCE_S * 1000);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+/* Returns 0 or a negative errno; *ret_written is set in both cases. */
+static int write_all(int fd, const char *bytes, size_t len, bool is_socket, size_t *ret_written)
+{
+	size_t written = 0;
+	int r = 0;
+
+	while (written < len && r == 0) {
+		ssize_t n = is_socket ? send(fd, bytes + written, len - written, MSG_NOSIGNAL)
+				      : write(fd, bytes + written, len - written);
+
+		if (n > 0)
+			written += (size_t)n;
+		else if (n == 0)
+			r = -EIO;
+		else if (errno == EAGAIN)
+			r = is_socket ? -ETIMEDOUT : wait_writable(fd);
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	*ret_written = written;
+	return r;
+}
+
+/* Takes back part of a line, unless somebody else wrote behind it. */
+static void take_back(const struct sink *sink, size_t written)
+{
+	struct stat st;
+
+	if (written > 0 && fstat(sink->fd, &st) == 0 && st.st_size == sink->end + (off_t)written &&
+	    ftruncate(sink->fd, sink->end) < 0)
+		return; /* a torn last line stays: readers know it as such */
+}
+
+static bool in_place(const struct sink *sink)
+{
+	struct stat st;
+
+	return fstatat(sink->dir_fd, sink->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == sink->dev && st.st_ino == sink->ino && st.st_size == sink->end;
+}
+
+int sink_write(struct sink *sink, const char *bytes, size_t len)
+{
+	bool is_socket = !strncmp(sink->target, "unix:", 5);
+	size_t written;
+	int r;
+
+	r = write_all(sink->fd, bytes, len, is_socket, &written);
+	if (!sink->regular)
+		return r;
+	if (r < 0) {
+		take_back(sink, written);
+		return r;
+	}
+	sink->end += (off_t)len;
+	/* Afterwards, so that a file taken away just before is seen as well. */
+	return in_place(sink) ? 0 : -ESTALE;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_CLI_CLI_H
+#define PROCTOR_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/exit_codes.h"
+#include "policy/policy.h"
+
+/* The commands, and what they share. */
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] is "proctor NAME"; the exit code */
+	const char *summary;
+};
+
+/* In the order of the help text; ends with a row without a name. */
+extern const struct command commands[];
+
+int cmd_check(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_profiles(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+/* ------------------------------------------------------------- cli/context.c */
+
+/*
+ * Fills *ret from the process's environment: HOME (or the home folder of the
+ * user database), the working folder, USER (likewise), TMPDIR (default /tmp), and
+ * the folder of user profiles. The strings are freed by policy_context_clear().
+ * Returns 0, or a negative errno with *err set when there is no working folder.
+ */
+int policy_context_init(struct policy_context *ret, struct error *err);
+void policy_context_clear(struct policy_context *context);
+
+/*
+ * Loads policies (with none: "agent"); faults are printed on standard error.
+ * Returns NULL when there are any.
+ */
+struct policy *load_policies(const char *const *names, size_t count);
+
+/* -------------------------------------------------------------- cli/output.c */
+
+/* True when `out` is a terminal, NO_COLOR is not set and TERM is not "dumb". */
+bool colour_wanted(FILE *out);
+
+enum colour { COLOUR_NONE, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_BOLD };
+
+/* terminal_print() of the whole text, in a colour if that is wanted. */
+void print_coloured(FILE *out, enum colour colour, const char *text);
+
+/* "proctor NAME: message; see 'proctor help NAME'" on standard error. Returns 125. */
+int usage_error(const char *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Flushes standard output. Returns `status`, or 125 when it could not be written. */
+int finish_output(int status);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/session_folder.h"
+#include "cli/summary.h"
+#include "cli/terminal.h"
+#include "core/cleanup.h"
+#include "supervisor/run.h"
+#include "supervisor/stats.h"
+
+enum {
+	OPTION_LOG = 256,
+	OPTION_OBSERVE,
+	OPTION_TIMEOUT,
+	OPTION_STATS,
+};
+
+static const struct option options[] = {
+	{"policy", required_argument, NULL, 'p'},
+	{"audit", required_argument, NULL, 'o'},
+	{"log", required_argument, NULL, OPTION_LOG},
+	{"observe", no_argument, NULL, OPTION_OBSERVE},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"stats", no_argument, NULL, OPTION_STATS},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const char help_text[] =
+	"Usage: proctor run [-p POLICY]... [OPTION]... [--] COMMAND [ARG...]\n"
+	"Runs COMMAND; what the policy does not allow is refused and logged.\n"
+	"\n"
+	"  -p, --policy POLICY  a policy file or a profile; may repeat; default: agent\n"
+	"  -o, --audit FILE     where the log goes: a file, - for standard error, unix:PATH for a\n"
+	"                       stream socket; default: audit.jsonl in the session's folder\n"
+	"      --log LEVEL      blocked (default), rewritten, or all mediated calls\n"
+	"      --observe        refuse nothing that the policy is asked about; log what would\n"
+	"                       have been blocked\n"
+	"      --timeout D      end the run after D: 90, 60s, 5m\n"
+	"      --stats          print counts and latencies of mediated calls at the end\n"
+	"  -q, --quiet          no summary of blocked attempts\n"
+	"  -v, --verbose        say which policies, session and log\n"
+	"      --help           print this\n"
+	"\n"
+	"Exit status: that of COMMAND; 128+N when signal N ended it; 124 after --timeout; 125 when\n"
+	"proctor itself failed; 126 when COMMAND cannot be executed; 127 when it was not found.\n";
+
+struct run_options {
+	const char **policies;
+	size_t policy_count;
+	const char *audit;
+	enum audit_level level;
+	bool observe;
+	bool stats;
+	bool quiet;
+	bool verbose;
+	uint64_t timeout_ns;
+};
+
+/* What run_config.finished needs; the supervisor is forked off with it. */
+static struct run_options chosen;
+
+static int parse_level(const char *text, enum audit_level *ret)
+{
+	static const char *const names[] = {"blocked", "rewritten", "all"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			*ret = (enum audit_level)i;
+			return 0;
+		}
+	}
+	return usage_error("run", "--log takes blocked, rewritten or all, not '%s'", text);
+}
+
+/* One option. 0 to go on, else the exit code. */
+static int take_option(int option, struct run_options *ret)
+{
+	switch (option) {
+	case 'p':
+		ret->policies[ret->policy_count++] = optarg;
+		return 0;
+	case 'o':
+		ret->audit = optarg;
+		return 0;
+	case OPTION_LOG:
+		return parse_level(optarg, &ret->level);
+	case OPTION_OBSERVE:
+		ret->observe = true;
+		return 0;
+	case OPTION_TIMEOUT:
+		if (policy_parse_duration(optarg, &ret->timeout_ns) < 0 || ret->timeout_ns == 0)
+			return usage_error("run", "--timeout takes a duration (90, 60s, 5m), not '%s'",
+					   optarg);
+		return 0;
+	case OPTION_STATS:
+		ret->stats = true;
+		return 0;
+	case 'q':
+		ret->quiet = true;
+		return 0;
+	case 'v':
+		ret->verbose = true;
+		return 0;
+	default:
+		return EXIT_PROCTOR_FAILED;
+	}
+}
+
+static bool is_program(const char *path)
+{
+	struct stat stat_buf;
+
+	return stat(path, &stat_buf) == 0 && S_ISREG(stat_buf.st_mode) && access(path, X_OK) == 0;
+}
+
+/* As execvp(3) looks for it. Returns the path (free()), or NULL with errno ENOENT or EACCES. */
+static char *find_program(const char *name)
+{
+	const char *search = getenv("PATH");
+	bool found = false;
+
+	if (strchr(name, '/'))
+		return strdup(name);
+	for (const char *at = search ? search : "/bin:/usr/bin"; at;) {
+		const size_t len = strcspn(at, ":");
+		AUTO_FREE char *path = NULL;
+
+		if (asprintf(&path, "%.*s%s%s", (int)len, at, len ? "/" : "./", name) < 0) {
+			path = NULL;
+			return NULL;
+		}
+		if (is_program(path))
+			return TAKE_PTR(path);
+		found = found || access(path, F_OK) == 0;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	errno = found ? EACCES : ENOENT;
+	return NULL;
+}
+
+static int not_found(const char *name)
+{
+	const int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+	const char *why = strerror(errno);
+
+	fputs("proctor: ", stderr);
+	terminal_print(stderr, name, SIZE_MAX);
+	fprintf(stderr, ": %s\n", code == EXIT_NOT_FOUND ? "command not found" : why);
+	return code;
+}
+
+static void say(const char *what, const char *value)
+{
+	fprintf(stderr, "proctor: %s ", what);
+	terminal_print(stderr, value, SIZE_MAX);
+	fputc('\n', stderr);
+}
+
+static void finished(const struct run_config *config, const struct run_outcome *outcome)
+{
+	if (outcome->failure) {
+		say("failed:", outcome->failure);
+		if (outcome->audit && audit_failure(outcome->audit))
+			fputs("proctor: the log could not be written, so the tool was ended\n", stderr);
+	}
+	if (outcome->timed_out && !chosen.quiet)
+		fprintf(stderr, "proctor: the time limit of %g s was reached; the tool was ended\n",
+			(double)config->wall_limit_ns / 1e9);
+	if (outcome->audit && !chosen.quiet)
+		summary_print(stderr, outcome->audit, colour_wanted(stderr));
+	if (outcome->audit && chosen.verbose)
+		say("log:", audit_target(outcome->audit));
+	if (outcome->stats)
+		stats_print(outcome->stats, stderr);
+}
+
+/* What a run needs, found out before it starts. Owned. */
+struct plan {
+	struct policy *policy;
+	struct policy_context context;
+	char id[SESSION_ID_SIZE];
+	char *state_folder;
+	char *session_folder; /* NULL: the log goes elsewhere */
+	char *program;
+	char **environment;   /* as policy_environment() gave it */
+	char **tool_environment; /* the same, and the session's id */
+	char *session_variable;
+};
+
+static void plan_release(struct plan *plan)
+{
+	free(plan->tool_environment);
+	free(plan->session_variable);
+	policy_environment_free(plan->environment);
+	free(plan->program);
+	free(plan->session_folder);
+	free(plan->state_folder);
+	policy_context_clear(&plan->context);
+	policy_free(plan->policy);
+}
+#define AUTO_PLAN __attribute__((cleanup(plan_release)))
+
+/* What the policy leaves of our environment, and the session's id. */
+static int plan_environment(struct plan *plan, struct error *err)
+{
+	static const char name[] = "PROCTOR_SESSION=";
+	size_t count = 0;
+
+	plan->environment = policy_environment(plan->policy, environ);
+	if (asprintf(&plan->session_variable, "%s%s", name, plan->id) < 0)
+		plan->session_variable = NULL;
+	while (plan->environment && plan->environment[count])
+		count++;
+	plan->tool_environment = calloc(count + 2, sizeof(char *));
+	if (!plan->environment || !plan->session_variable || !plan->tool_environment)
+		return error_set(err, ENOMEM, "environment");
+	count = 0;
+	for (char **variable = plan->environment; *variable; variable++) {
+		if (strncmp(*variable, name, strlen(name)) != 0)
+			plan->tool_environment[count++] = *variable;
+	}
+	plan->tool_environment[count] = plan->session_variable;
+	return 0;
+}
+
+static int plan_session(struct plan *plan, bool with_folder, struct error *err)
+{
+	int error = policy_context_init(&plan->context, err);
+
+	if (error < 0 || session_id_new(plan->id, err) < 0)
+		return -1;
+	plan->state_folder = session_state_folder(plan->context.home, err);
+	if (!plan->state_folder)
+		return -1;
+	if (!with_folder)
+		return 0;
+	plan->session_folder = session_folder_new(plan->state_folder, plan->id, err);
+	return plan->session_folder ? 0 : -1;
+}
+
+static int run(const struct run_options *run_options, char **command)
+{
+	AUTO_PLAN struct plan plan = {0};
+	struct run_config config = {
+		.command = command,
+		.version = PACKAGE_VERSION,
+		.session_id = plan.id,
+		.audit_target = run_options->audit,
+		.level = run_options->level,
+		.observe = run_options->observe,
+		.stats = run_options->stats,
+		.finished = finished,
+	};
+	struct error err = {0};
+
+	plan.policy = load_policies(run_options->policies, run_options->policy_count);
+	if (!plan.policy)
+		return EXIT_PROCTOR_FAILED;
+	plan.program = find_program(command[0]);
+	if (!plan.program)
+		return not_found(command[0]);
+	if (plan_session(&plan, !run_options->audit, &err) < 0 ||
+	    plan_environment(&plan, &err) < 0) {
+		say("failed:", err.message);
+		return EXIT_PROCTOR_FAILED;
+	}
+	config.policy = plan.policy;
+	config.program = plan.program;
+	config.environment = plan.tool_environment;
+	config.state_folder = plan.state_folder;
+	config.session_folder = plan.session_folder;
+	config.wall_limit_ns =
+		run_options->timeout_ns ? run_options->timeout_ns : policy_wall_limit(plan.policy);
+	if (run_options->verbose)
+		say("session", plan.id);
+	return run_tool(&config);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	AUTO_FREE const char **policies = calloc((size_t)argc, sizeof(*policies));
+	int option;
+
+	if (!policies)
+		return usage_error("run", "out of memory");
+	chosen.policies = policies;
+	while ((option = getopt_long(argc, argv, "+p:o:qv", options, NULL)) != -1) {
+		int code;
+
+		if (option == 'h') {
+			fputs(help_text, stdout);
+			return finish_output(0);
+		}
+		code = take_option(option, &chosen);
+		if (code)
+			return code;
+	}
+	if (optind == argc)
+		return usage_error("run", "expected a command");
+	return run(&chosen, argv + optind);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy/canonical.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LINKS_MAX = 40 }; /* path_resolution(7) */
+
+struct walk {
+	char done[PATH_MAX];     /* resolved so far; "" is the root */
+	size_t done_len;
+	char rest[2 * PATH_MAX]; /* still to go */
+	int links;
+};
+
+static bool is_process_folder(const char *path)
+{
+	if (strncmp(path, "/proc/", 6) != 0)
+		return false;
+	path += 6;
+	return isdigit((unsigned char)*path) || !strcmp(path, "self") ||
+	       !strcmp(path, "thread-self") || !strncmp(path, "self/", 5) ||
+	       !strncmp(path, "thread-self/", 12);
+}
+
+static void drop_last(struct walk *walk)
+{
+	while (walk->done_len > 0 && walk->done[--walk->done_len] != '/')
+		;
+	walk->done[walk->done_len] = '\0';
+}
+
+/* Puts the target of a link before what is still to go. */
+static int push_link(struct walk *walk, const char *target)
+{
+	char joined[2 * PATH_MAX];
+
+	if (++walk->links > LINKS_MAX)
+		return -ELOOP;
+	if ((size_t)snprintf(joined, sizeof(joined), "%s/%s", target, walk->rest) >= sizeof(joined))
+		return -ENAMETOOLONG;
+	memcpy(walk->rest, joined, strlen(joined) + 1);
+	if (*target == '/')
+		walk->done_len = 0;
+	else
+		drop_last(walk);
+	walk->done[walk->done_len] = '\0';
+	return 0;
+}
+
+static int step(struct walk *walk, const char *name, size_t len, bool follow)
+{
+	char target[PATH_MAX];
+	ssize_t target_len;
+
+	if (len == 0 || (len == 1 && name[0] == '.'))
+		return 0;
+	if (len == 2 && name[0] == '.' && name[1] == '.') {
+		drop_last(walk);
+		return 0;
+	}
+	if (walk->done_len + 1 + len >= sizeof(walk->done))
+		return -ENAMETOOLONG;
+	walk->done[walk->done_len++] = '/';
+	memcpy(walk->done + walk->done_len, name, len);
+	walk->done_len += len;
+	walk->done[walk->done_len] = '\0';
+	if (!follow || is_process_folder(walk->done))
+		return 0;
+	target_len = readlink(walk->done, target, sizeof(target) - 1);
+	if (target_len <= 0)
+		return 0;
+	target[target_len] = '\0';
+	return push_link(walk, target);
+}
+
+/*
+ * True when there is certainly no symbolic link on the way, nor at the end: the kernel finds that
+ * out in one call. What is missing has none either.
+ */
+static bool has_no_link(const char *path)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	struct stat stat;
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	bool is_link;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	is_link = fstat(fd, &stat) < 0 || S_ISLNK(stat.st_mode);
+	close(fd);
+	return !is_link;
+}
+
+/* Absolute, without "//", ".", ".." and a trailing '/'. */
+static bool is_plain(const char *path)
+{
+	for (const char *slash = path; *slash; slash += strcspn(slash, "/")) {
+		const char *name = ++slash;
+		const size_t len = strcspn(name, "/");
+
+		if (len == 0 || (len <= 2 && !strncmp(name, "..", len)))
+			return false;
+	}
+	return true;
+}
+
+int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX])
+{
+	struct walk walk = {.done_len = 0};
+
+	if (*path != '/')
+		return -EINVAL;
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (is_plain(path) && strncmp(path, "/proc", 5) != 0 && has_no_link(path)) {
+		memcpy(ret, path, strlen(path) + 1);
+		return 0;
+	}
+	memcpy(walk.rest, path, strlen(path) + 1);
+	while (walk.rest[0]) {
+		char name[PATH_MAX];
+		size_t len = strcspn(walk.rest, "/");
+		size_t next = len + strspn(walk.rest + len, "/");
+		bool is_last = walk.rest[next] == '\0';
+		int result;
+
+		if (len >= sizeof(name))
+			return -ENAMETOOLONG;
+		memcpy(name, walk.rest, len);
+		memmove(walk.rest, walk.rest + next, strlen(walk.rest + next) + 1);
+		result = step(&walk, name, len, last == CANONICAL_FOLLOW || !is_last);
+		if (result < 0)
+			return result;
+	}
+	if (walk.done_len == 0)
+		walk.done[walk.done_len++] = '/';
+	memcpy(ret, walk.done, walk.done_len);
+	ret[walk.done_len] = '\0';
+	return 0;
+}

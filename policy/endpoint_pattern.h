@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_POLICY_ENDPOINT_PATTERN_H
+#define PROCTOR_POLICY_ENDPOINT_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/endpoint.h"
+#include "policy/glob.h"
+#include "policy/memory.h"
+
+struct port_range {
+	uint16_t first;
+	uint16_t last;
+};
+
+/* One entry of a network list. A unix path is a path pattern and stands with those. */
+struct endpoint_pattern {
+	enum { ENDPOINT_ADDRESS, ENDPOINT_ABSTRACT, ENDPOINT_UNIX_PATH, ENDPOINT_HOST } kind;
+	/* ENDPOINT_ADDRESS (and ENDPOINT_HOST: transports and ports) */
+	bool tcp;
+	bool udp;
+	bool any_address;       /* "*" */
+	bool v4;
+	struct in6_addr address; /* IPv4 as v4-mapped */
+	unsigned int prefix;     /* leading bits of the 128 that count */
+	const struct port_range *ports;
+	size_t port_count;
+	/* ENDPOINT_ABSTRACT */
+	const struct glob *names;
+	size_t name_count;
+	/* ENDPOINT_UNIX_PATH: the path as written; ENDPOINT_HOST: the name */
+	const char *text;
+};
+
+/*
+ * Compiles "[tcp:|udp:]ADDRESS[/BITS]:PORTS", "[IPV6]:PORTS", "NAME:PORTS",
+ * "unix:PATH" or "unix:@NAME" (a leading "!" taken off). Without a transport it
+ * is TCP, and UDP as well when `both` is set: what a deny names is denied however
+ * it is reached. Returns NULL, or what is wrong, in words.
+ */
+const char *endpoint_pattern_compile(struct memory *memory, const char *text, bool both,
+				     struct endpoint_pattern *ret);
+
+/* For ENDPOINT_ADDRESS and ENDPOINT_ABSTRACT. */
+bool endpoint_pattern_match(const struct endpoint_pattern *pattern,
+			    const struct endpoint *endpoint);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_POLICY_PRIVATE_H
+#define PROCTOR_POLICY_PRIVATE_H
+
+#include "policy/document.h"
+#include "policy/memory.h"
+#include "policy/policy.h"
+#include "policy/ruleset.h"
+
+/* What stands behind policy.h, and what passes between the files of the loader. */
+
+/* ------------------------------------------------------------ a loaded policy */
+
+/* One entry of env.keep or env.drop. */
+struct name_rule {
+	const struct glob *globs;
+	size_t glob_count;
+	bool exception;
+};
+
+/* One such list of one file: its last entry that matches decides. */
+struct name_list {
+	struct name_rule *rules;
+	size_t count;
+};
+
+struct environment_rules {
+	struct name_list *keep;
+	size_t keep_count; /* 0: no `keep` anywhere, all are kept */
+	struct name_list *drop;
+	size_t drop_count;
+	const char **set; /* "NAME=value" */
+	size_t set_count;
+};
+
+struct policy {
+	struct memory memory;
+	struct ruleset ruleset;
+	struct environment_rules environment;
+	uint64_t wall_ns;
+	struct policy_source *sources;
+	size_t source_count;
+};
+
+/* The rules' answer to one access; false: of a kind that no rule can name. */
+bool policy_ask(const struct policy *policy, const struct access *access, struct query *ret);
+
+/* The right that an operation needs, or 0 when no rule can give it. */
+unsigned int policy_right_of(enum access_class class, enum access_op op);
+
+/* ------------------------------------------------------------------- loading */
+
+enum expand_mode {
+	EXPAND_PLAIN,   /* the text itself */
+	EXPAND_PATTERN, /* a pattern: what comes from outside the policy is quoted */
+	EXPAND_MODES,
+};
+
+/* One entry of `vars`. */
+struct variable {
+	const char *name;
+	const struct node *value;
+	const struct document *document;
+	struct {
+		enum { VALUE_UNKNOWN, VALUE_BEING_MADE, VALUE_BAD, VALUE_GOOD } state;
+		const char *text;
+	} expanded[EXPAND_MODES];
+};
+
+struct loader {
+	struct memory *memory;
+	struct policy *policy;
+	const struct policy_context *context;
+	struct diagnostics *diagnostics;
+	struct document **documents; /* in the order of merging */
+	size_t document_count;
+	const char **identities; /* of all that was opened: none is merged twice */
+	size_t identity_count;
+	struct variable *variables; /* of all documents; later wins */
+	size_t variable_count;
+	unsigned int variable_depth;
+	const struct opened *opened; /* the chain of documents being loaded */
+};
+
+/* Adds a fault at a node. */
+void loader_fault(struct loader *loader, const struct document *document, const struct node *node,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Adds "expected EXPECTED, found ..." at a node. */
+void loader_expected(struct loader *loader, const struct document *document,
+		     const struct node *node, const char *expected);
+
+/* True for a scalar; else says that `expected` was. */
+bool loader_scalar(struct loader *loader, const struct document *document,
+		   const struct node *node, const char *expected);
+
+/* Loads what an entry of `extends` names, before the document that holds it. */
+void loader_extend(struct loader *loader, const struct document *document,
+		   const struct node *entry);
+
+/*
+ * Replaces ${NAME} and ${env:NAME} in the scalar `node` of `document`, from its
+ * byte `skip` on. NULL: a fault was added.
+ */
+const char *loader_expand(struct loader *loader, const struct document *document,
+			  const struct node *node, size_t skip, enum expand_mode mode);
+
+/* `vars` of one document; checked as a whole by loader_check_variables(). */
+void loader_add_variable(struct loader *loader, const struct document *document,
+			 const struct node *key, const struct node *value);
+void loader_check_variables(struct loader *loader);
+
+/* ---------------------------------------------------------- the table of keys */
+
+/*
+ * One key of a policy. The parser, its messages and the tests go by the table;
+ * a new key is a row and, if it is of a new kind, a function.
+ */
+struct key {
+	const char *section; /* NULL: at the top */
+	const char *name;
+	void (*parse)(struct loader *loader, const struct document *document,
+		      const struct key *key, const struct node *value);
+	unsigned int allow;       /* rights that entries of the list allow */
+	unsigned int deny;        /* rights that they deny */
+	const char *const *words; /* the words it may be; the first is the default */
+	bool pending;             /* understood, not in effect yet */
+	bool early;               /* needed before other documents are known */
+};
+
+extern const struct key policy_keys[];
+extern const size_t policy_key_count;
+
+/* "files.read", "version". */
+const char *key_title(struct memory *memory, const struct key *key);
+
+/* Goes through a document: its early keys and what is unknown, or the others. */
+enum schema_pass { PASS_EARLY, PASS_LATE };
+void schema_apply(struct loader *loader, const struct document *document, enum schema_pass pass);
+
+/* Says of a feature within a key that it is not in effect yet. */
+void schema_pending(struct loader *loader, const struct document *document,
+		    const struct node *node, const char *what);
+
+/* Parsers of values, in policy/values.c and policy/lists.c. */
+void parse_version(struct loader *, const struct document *, const struct key *,
+		   const struct node *);
+void parse_extends(struct loader *, const struct document *, const struct key *,
+		   const struct node *);
+void parse_vars(struct loader *, const struct document *, const struct key *,
+		const struct node *);
+void parse_paths(struct loader *, const struct document *, const struct key *,
+		 const struct node *);
+void parse_programs(struct loader *, const struct document *, const struct key *,
+		    const struct node *);
+void parse_path_rewrites(struct loader *, const struct document *, const struct key *,
+			 const struct node *);
+void parse_endpoints(struct loader *, const struct document *, const struct key *,
+		     const struct node *);
+void parse_endpoint_rewrites(struct loader *, const struct document *, const struct key *,
+			     const struct node *);
+void parse_syscalls(struct loader *, const struct document *, const struct key *,
+		    const struct node *);
+void parse_keep(struct loader *, const struct document *, const struct key *,
+		const struct node *);
+void parse_drop(struct loader *, const struct document *, const struct key *,
+		const struct node *);
+void parse_set(struct loader *, const struct document *, const struct key *,
+	       const struct node *);
+void parse_wall(struct loader *, const struct document *, const struct key *,
+		const struct node *);
+void parse_duration(struct loader *, const struct document *, const struct key *,
+		    const struct node *);
+void parse_size(struct loader *, const struct document *, const struct key *,
+		const struct node *);
+void parse_count(struct loader *, const struct document *, const struct key *,
+		 const struct node *);
+void parse_choice(struct loader *, const struct document *, const struct key *,
+		  const struct node *);
+
+/* Helpers of those parsers. */
+
+/* The items of a list of `what`; NULL and a fault when it is none. */
+const struct node *list_of(struct loader *loader, const struct document *document,
+			   const struct key *key, const struct node *value, const char *what);
+
+/* A new rule for an entry, with its source; not added to the ruleset yet. */
+struct rule *new_rule(struct loader *loader, const struct document *document,
+		      const struct node *entry, struct rule_list *list);
+
+/* Compiles the pattern in a scalar from byte `skip` on. False: faults were added. */
+bool compile_path(struct loader *loader, const struct document *document,
+		  const struct node *entry, size_t skip, struct rule *rule);
+
+/* Checks the keys of a mapping: those in `names` (NULL-terminated); the first
+ * `required` must be there. */
+bool check_fields(struct loader *loader, const struct document *document, const struct key *key,
+		  const struct node *mapping, const char *const *names, size_t required);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/actor.h"
+#include "supervisor/file.h"
+#include "supervisor/kernel_abi.h"
+#include "supervisor/open_flags.h"
+#include "supervisor/session.h"
+#include "supervisor/tracee.h"
+#include "supervisor/walk.h"
+
+enum { X32_SYSCALL_BIT = 0x40000000 };
+
+struct reply reply_error(int error)
+{
+	return (struct reply){.kind = REPLY_ERROR, .error = error, .fd = -1, .script = -1};
+}
+
+struct reply reply_value(int64_t value)
+{
+	return (struct reply){.kind = REPLY_VALUE, .value = value, .fd = -1, .script = -1};
+}
+
+struct reply reply_result(int64_t result)
+{
+	return result < 0 ? reply_error(errno) : reply_value(result);
+}
+
+struct reply reply_fd(int fd, bool cloexec)
+{
+	return (struct reply){.kind = REPLY_FD, .fd = fd, .script = -1, .cloexec = cloexec};
+}
+
+struct reply reply_continue(const struct call *call)
+{
+	if (!syscall_may_continue(call->row))
+		return reply_error(EPERM);
+	return (struct reply){.kind = REPLY_CONTINUE, .fd = -1, .script = -1};
+}
+
+struct reply reply_exec(int fd, int script)
+{
+	return (struct reply){.kind = REPLY_EXEC, .fd = fd, .script = script};
+}
+
+struct reply reply_none(void)
+{
+	return (struct reply){.kind = REPLY_NONE, .fd = -1, .script = -1};
+}
+
+bool call_valid(const struct call *call)
+{
+	uint64_t id = call->request.id;
+
+	return ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+pid_t call_tgid(struct call *call)
+{
+	struct proc_status status;
+
+	if (call->tgid == 0 && proc_status(call->session, call->request.tid, &status) == 0)
+		call->tgid = status.tgid;
+	return call->tgid;
+}
+
+void session_fail(struct session *session)
+{
+	const uint64_t one = 1;
+
+	if (!atomic_exchange(&session->failed, true))
+		(void)!write(session->failed_event, &one, sizeof(one));
+}
+
+/* Writes one record about the call. False: it could not be written, and the run ends. */
+static bool record(struct call *call, const struct ask *ask, enum audit_event event,
+		   enum access_op op, const struct verdict *verdict, const char *detail,
+		   const struct access *access)
+{
+	struct session *session = call->session;
+	char endpoint[ENDPOINT_TEXT_MAX];
+	const char *flags[OPEN_FLAGS_MAX];
+	char remedy[PATH_MAX + 64] = "";
+	char unknown[32];
+	AUTO_FREE const char **args = NULL;
+	struct actor *actor;
+	struct audit_record entry = {
+		.event = event,
+		.class = ask->class,
+		.op = op,
+		.syscall = call->row ? call->row->name : unknown,
+		.arg = ask->arg,
+		.path = ask->path,
+		.verdict = *verdict,
+		.detail = detail,
+	};
+
+	if (!audit_level_wants(session->level, event))
+		return true;
+	actor = actor_take(call);
+	entry.actor = actor ? actor_of(actor) : NULL;
+	snprintf(unknown, sizeof(unknown), "syscall_%d", call->request.nr);
+	if (ask->endpoint)
+		entry.endpoint = endpoint_format(ask->endpoint, endpoint, sizeof(endpoint));
+	if (ask->open_flags)
+		entry.flags = open_flags_names(*ask->open_flags, flags);
+	if (access && !detail && verdict->decision == DECISION_DENY)
+		policy_suggest(session->policy, access, remedy, sizeof(remedy));
+	if (ask->argv)
+		args = tracee_read_argv(call, ask->argv);
+	entry.args = args;
+	entry.remedy = remedy[0] ? remedy : NULL;
+	if (audit_write(session->audit, &entry) < 0)
+		session_fail(session);
+	actor_release(actor);
+	return !atomic_load(&session->failed);
+}
+
+/* The name that a policy knows an object of /proc by; `buf` holds it if it is another. Returns
+ * NULL for a process that is not the tool's. */
+static const char *policy_name(struct call *call, const char *path, char buf[PATH_MAX])
+{
+	static const char memfd[] = "/memfd:";
+	static const char terminals[] = "/dev/pts/";
+	const char *rest;
+	pid_t pid = proc_name_pid(path, &rest);
+
+	/* What follows is the tool's to choose, slashes included; see object_is_nameless(). */
+	if (!strncmp(path, memfd, strlen(memfd)))
+		return memfd;
+	/* The caller's own terminal is /dev/tty under any name. */
+	if (!strncmp(path, terminals, strlen(terminals)) &&
+	    file_tty_path(call, buf, PATH_MAX) == 0 && !strcmp(path, buf))
+		return "/dev/tty";
+	if (pid == 0)
+		return path;
+	if (pid != call->request.tid && !session_owns(call->session, pid))
+		return NULL;
+	snprintf(buf, PATH_MAX, "/proc/self%s", rest);
+	return buf;
+}
+
+/* True when `path` is `folder` or lies in it. */
+static bool lies_in(const char *path, const char *folder)
+{
+	const size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) && (path[len] == '\0' || path[len] == '/');
+}
+
+/* The log and the folders above it stay where they are. */
+static bool is_guarded(const struct session *session, const struct access *access)
+{
+	if (access->class != CLASS_FILE || access->op == OP_READ || !access->path)
+		return false;
+	for (size_t i = 0; i < sizeof(session->guarded) / sizeof(session->guarded[0]); i++) {
+		const char *guarded = session->guarded[i];
+
+		if (guarded && (lies_in(access->path, guarded) ||
+				(access->op == OP_DELETE && lies_in(guarded, access->path))))
+			return true;
+	}
+	return false;
+}
+
+static struct verdict decide(struct call *call, const struct access *access, bool own,
+			     const char **ret_detail)
+{
+	const struct verdict denied = {.decision = DECISION_DENY, .error = EACCES};
+
+	if (own)
+		return (struct verdict){.decision = DECISION_ALLOW};
+	if (access->class == CLASS_FILE || access->class == CLASS_EXEC) {
+		if (!access->path) {
+			*ret_detail = "another process";
+			return denied;
+		}
+		if (access->path[0] != '/')
+			return denied;
+		if (is_guarded(call->session, access)) {
+			*ret_detail = "proctor's own files";
+			return denied;
+		}
+	}
+	return policy_decide(call->session->policy, access);
+}
+
+/* Answers a denial: false with the reply, or true where nothing is enforced. The log is guarded
+ * always. */
+static bool denied(struct call *call, const struct ask *ask, const struct access *access,
+		   const struct verdict *verdict, const char *detail, struct reply *ret)
+{
+	const bool observe = call->session->observe && !is_guarded(call->session, access);
+
+	*ret = reply_error(verdict->error);
+	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
+		    detail, access))
+		return false;
+	return observe;
+}
+
+bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
+{
+	struct access access = {.class = ask->class, .endpoint = ask->endpoint};
+	struct verdict verdict = {.decision = DECISION_ALLOW};
+	const char *detail = NULL;
+	char buf[PATH_MAX];
+
+	*ret = reply_error(EACCES);
+	if (!call_valid(call)) {
+		*ret = reply_none();
+		return false;
+	}
+	if (atomic_load_explicit(&call->session->failed, memory_order_relaxed))
+		return false;
+	access.path = ask->path ? policy_name(call, ask->path, buf) : NULL;
+	for (size_t i = 0; i < ask->op_count; i++) {
+		access.op = ask->ops[i];
+		verdict = decide(call, &access, ask->own, &detail);
+		if (verdict.decision == DECISION_ALLOW)
+			continue;
+		if (ask->missing && !verdict.rule && (access.path || !ask->path)) {
+			*ret = reply_error(ask->missing);
+			return false;
+		}
+		return denied(call, ask, &access, &verdict, detail, ret);
+	}
+	if (ask->missing) {
+		*ret = reply_error(ask->missing);
+		return false;
+	}
+	return record(call, ask, EVENT_ALLOWED, ask->ops[0], &verdict, NULL, NULL);
+}
+
+bool call_allows_quietly(const struct call *call, const struct access *access)
+{
+	const struct session *session = call->session;
+
+	return !atomic_load_explicit(&session->failed, memory_order_relaxed) &&
+	       !audit_level_wants(session->level, EVENT_ALLOWED) &&
+	       policy_decide(session->policy, access).decision == DECISION_ALLOW;
+}
+
+bool call_permit_move(struct call *call, const char *from, const char *to, bool tree,
+		      const struct ask *ask, struct reply *ret)
+{
+	const struct access change = {.class = CLASS_FILE, .op = OP_MODIFY, .path = from};
+	struct verdict verdict = policy_decide_move(call->session->policy, from, to, tree);
+
+	/* A second name of the log would be one that is not guarded. */
+	if (is_guarded(call->session, &change))
+		return denied(call, ask, &change,
+			      &(struct verdict){.decision = DECISION_DENY, .error = EACCES},
+			      "proctor's own files", ret);
+	if (verdict.decision == DECISION_ALLOW)
+		return true;
+	*ret = reply_error(verdict.error);
+	if (!record(call, ask, call->session->observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED,
+		    ask->ops[0], &verdict,
+		    "the old and the new name do not have the same rights", NULL))
+		return false;
+	return call->session->observe;
+}
+
+struct reply call_refuse(struct call *call, const struct ask *ask, int error, const char *detail)
+{
+	const struct verdict verdict = {.decision = DECISION_DENY, .error = error};
+
+	if (!call_valid(call))
+		return reply_none();
+	record(call, ask, EVENT_BLOCKED, ask->ops[0], &verdict, detail, NULL);
+	return reply_error(error);
+}
+
+void call_record_exec(struct call *call, const char *path)
+{
+	const struct ask ask = {.class = CLASS_EXEC, .path = path};
+	const struct verdict allowed = {.decision = DECISION_ALLOW};
+
+	record(call, &ask, EVENT_EXEC, OP_EXEC, &allowed, NULL, NULL);
+}
+
+void call_record_kill(struct call *call, const char *path, const char *detail)
+{
+	const struct ask ask = {.class = CLASS_EXEC, .path = path};
+	const struct verdict killed = {.decision = DECISION_KILL, .error = EACCES};
+
+	record(call, &ask, EVENT_BLOCKED, OP_EXEC, &killed, detail, NULL);
+}
+
+/* The filter notifies a foreign ABI so that it is recorded; the process ends for it. */
+static struct reply refuse_abi(struct call *call)
+{
+	const struct ask ask = {.class = CLASS_SYSTEM, .ops = {OP_CALL}, .op_count = 1};
+	pid_t tgid = call_tgid(call);
+	struct reply reply = call_refuse(call, &ask, EPERM, "32-bit and x32 calls are not allowed");
+
+	if (tgid > 0 && call_valid(call))
+		kill(tgid, SIGKILL);
+	return reply;
+}
+
+struct reply call_handle(struct call *call)
+{
+	const struct ask unknown = {.class = CLASS_SYSTEM, .ops = {OP_CALL}, .op_count = 1};
+	const struct request *request = &call->request;
+
+	if (request->arch != AUDIT_ARCH_X86_64 || (request->nr & X32_SYSCALL_BIT))
+		return refuse_abi(call);
+	call->row = syscall_row(request->nr);
+	if (!call->row || !call->row->handler)
+		return call_refuse(call, &unknown, ENOSYS, "not in the table of known calls");
+	return call->row->handler(call);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_CALL_H
+#define PROCTOR_SUPERVISOR_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/access.h"
+#include "core/verdict.h"
+#include "supervisor/table.h"
+
+/* One call of the tool on its way: request in, reply out. */
+
+struct session;
+struct worker;
+
+/* What the engine received, by value. */
+struct request {
+	uint64_t id;
+	pid_t tid;
+	uint32_t arch; /* AUDIT_ARCH_* */
+	int nr;
+	uint64_t args[6];
+};
+
+struct call {
+	struct session *session;
+	struct worker *worker;
+	struct request request;
+	const struct syscall_row *row; /* NULL: unknown number */
+	pid_t tgid;                    /* 0 until call_tgid() is asked */
+};
+
+enum reply_kind {
+	REPLY_ERROR,    /* the call fails with `error` */
+	REPLY_VALUE,    /* the call returns `value` */
+	REPLY_FD,       /* the call returns a new descriptor for `fd`, which the reply owns */
+	REPLY_CONTINUE, /* the kernel runs the call: decided from registers alone */
+	REPLY_EXEC,     /* the kernel runs the exec; `fd` pins what must come of it */
+	REPLY_NONE,     /* the caller is gone */
+};
+
+struct reply {
+	enum reply_kind kind;
+	int error;
+	int64_t value;
+	int fd;
+	int script;
+	bool cloexec;
+};
+
+struct reply reply_error(int error);
+struct reply reply_value(int64_t value);
+/* 0 or a negative errno, as a system call wrapper returns it (-1 and errno). */
+struct reply reply_result(int64_t result);
+/* Takes `fd`. */
+struct reply reply_fd(int fd, bool cloexec);
+/* Refuses (EPERM) where syscall_may_continue() does not hold. */
+struct reply reply_continue(const struct call *call);
+/* Takes `fd`, which pins the image; `script` (-1: none) pins the script that the image runs. */
+struct reply reply_exec(int fd, int script);
+/* The caller is gone: there is nobody to answer. */
+struct reply reply_none(void);
+
+/*
+ * What a handler asks the policy. `path` (CLASS_FILE, CLASS_EXEC) is the canonical name of the
+ * object; what follows it is for the record only. One call may want several operations on one
+ * object (open for reading and writing): all must be allowed.
+ */
+struct ask {
+	enum access_class class;
+	enum access_op ops[4];
+	size_t op_count;
+	const char *path;
+	int missing; /* errno that the kernel has for the call as nothing comes of it (nothing stands
+		      * at `path`, or something already does). Where no rule says anything about the
+		      * name, this is the answer and nothing was attempted: no record */
+	bool own;    /* an object without a name, of the tool's own (a pipe): no rule is asked */
+	const struct endpoint *endpoint;
+	const char *arg;         /* as the tool wrote it */
+	const int *open_flags;   /* open(2), NULL: does not apply */
+	uint64_t argv;           /* argv of an exec, in the caller's memory; 0: does not apply */
+};
+
+/*
+ * Asks the policy and writes the record that is due, before the tool can know. True: carry the
+ * call out. False: answer with *ret.
+ */
+bool call_permit(struct call *call, const struct ask *ask, struct reply *ret);
+
+/*
+ * True when one access of a class that has no side effects, on a name outside /proc, is allowed
+ * and wants no record: the caller may go ahead without call_permit().
+ */
+bool call_allows_quietly(const struct call *call, const struct access *access);
+
+/*
+ * Refuses what the policy cannot allow: a kernel door, another process. Writes the record, in
+ * which `detail` says why (NULL: nothing to say), and returns the reply. Holds under --observe.
+ */
+struct reply call_refuse(struct call *call, const struct ask *ask, int error, const char *detail);
+
+/* As call_permit() for what a rename or link of `from` to `to` would do to the tool's rights on
+ * the object; see policy_decide_move(). `ask` is for the record. */
+bool call_permit_move(struct call *call, const char *from, const char *to, bool tree,
+		      const struct ask *ask, struct reply *ret);
+
+/* True while the caller waits: what was read from its memory and /proc is its own. */
+bool call_valid(const struct call *call);
+
+/* Process id of the calling thread; 0 when it is gone. */
+pid_t call_tgid(struct call *call);
+
+/* Writes the record of an exec that has happened (--log all). */
+void call_record_exec(struct call *call, const char *path);
+
+/* Writes the record of an exec that came out otherwise than decided; its process is killed. */
+void call_record_kill(struct call *call, const char *path, const char *detail);
+
+/* One mediated call from request to reply. */
+struct reply call_handle(struct call *call);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/in6.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/kernel_abi.h"
+#include "supervisor/table.h"
+
+enum { X32_SYSCALL_BIT = 0x40000000 };
+
+/*
+ * Calls of which only some commands are notified. libseccomp has no "none of these values", so
+ * these are decided in front of its program, on the 32 bits that the kernel looks at.
+ */
+static const unsigned int ioctl_commands[] = {
+	TIOCSTI,   TIOCLINUX, FS_IOC_SETFLAGS,   FS_IOC32_SETFLAGS,   FS_IOC_FSSETXATTR,
+	FIOSETOWN, SIOCSPGRP, FS_IOC_SETVERSION, FS_IOC32_SETVERSION,
+	/* Of any file that is open for reading; their headers need not be there. */
+	0x40806685, /* FS_IOC_ENABLE_VERITY */
+	0x40047211, /* FAT_IOCTL_SET_ATTRIBUTES */
+	/* These make and remove entries of a folder that is open for reading; a snapshot shows
+	 * what it is made of under another name. */
+	0x50009401, /* BTRFS_IOC_SNAP_CREATE */
+	0x5000940e, /* BTRFS_IOC_SUBVOL_CREATE */
+	0x5000940f, /* BTRFS_IOC_SNAP_DESTROY */
+	0x50009417, /* BTRFS_IOC_SNAP_CREATE_V2 */
+	0x50009418, /* BTRFS_IOC_SUBVOL_CREATE_V2 */
+	0x5000943f, /* BTRFS_IOC_SNAP_DESTROY_V2 */
+	0x4008941a, /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	0x40186f04, /* OCFS2_IOC_REFLINK */
+};
+static const unsigned int fcntl_commands[] = {F_SETOWN, F_SETOWN_EX};
+/* Of whatever level: handle_setsockopt() looks at that. */
+static const unsigned int socket_options[] = {
+	IP_OPTIONS, IPV6_2292RTHDR, IPV6_2292PKTOPTIONS, IPV6_FLOWLABEL_MGR, IPV6_RTHDR,
+};
+static const unsigned int prctl_commands[] = {PR_SET_DUMPABLE, PR_SET_MM, 62 /* PR_SCHED_CORE */};
+
+static const struct {
+	enum trap trap;
+	unsigned int arg;
+	const unsigned int *commands;
+	size_t count;
+} by_command[] = {
+#define COMMANDS(list) (list), sizeof(list) / sizeof((list)[0])
+	{TRAP_IOCTL, 1, COMMANDS(ioctl_commands)},
+	{TRAP_FCNTL, 1, COMMANDS(fcntl_commands)},
+	{TRAP_PRCTL, 0, COMMANDS(prctl_commands)},
+	{TRAP_SOCKOPT, 2, COMMANDS(socket_options)},
+#undef COMMANDS
+};
+
+static const uint64_t namespace_flags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+					CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+					CLONE_NEWNET;
+/* In clone(2) this bit is part of the exit signal. */
+static const uint64_t unshare_time_flag = 0x00000080; /* CLONE_NEWTIME */
+
+/* Flags with which an open may change something. */
+static const uint64_t open_change_flags = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
+
+static int allow(scmp_filter_ctx context, const struct syscall_row *row)
+{
+	return seccomp_rule_add_exact_array(context, SCMP_ACT_ALLOW, row->nr, 0, NULL);
+}
+
+static int allow_if(scmp_filter_ctx context, const struct syscall_row *row, unsigned int arg,
+		    uint64_t mask, uint64_t value)
+{
+	const struct scmp_arg_cmp condition = {
+		.arg = arg,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value,
+	};
+
+	return seccomp_rule_add_exact_array(context, SCMP_ACT_ALLOW, row->nr, 1, &condition);
+}
+
+/* What is not allowed by a rule is notified: the program's default. */
+static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
+		   const struct syscall_row *row)
+{
+	const uint64_t whole = ~0ULL;
+	const uint64_t low = UINT32_MAX;
+	int error;
+
+	switch (row->trap) {
+	case TRAP_NEVER:
+		return allow(context, row);
+	case TRAP_ALWAYS:
+	case TRAP_CHANGE:
+	case TRAP_FCNTL:
+	case TRAP_IOCTL:
+	case TRAP_PRCTL:
+	case TRAP_SOCKOPT:
+		return 0;
+	case TRAP_OPEN:
+		/* O_PATH (other flags are ignored then) opens nothing: it is a look, as stat is, and
+		 * whatever is done with it is asked about. A listener cannot inject it. */
+		error = allow_if(context, row, row->trap_arg, O_PATH, O_PATH);
+		if (error < 0 || sensitive->read)
+			return error;
+		return allow_if(context, row, row->trap_arg, open_change_flags, 0);
+	case TRAP_OPENAT2:
+		return 0;
+	case TRAP_EXEC:
+		return sensitive->exec ? 0 : allow(context, row);
+	case TRAP_NET:
+		return sensitive->network ? 0 : allow(context, row);
+	case TRAP_NONZERO:
+		if (row->class == CLASS_NETWORK && !sensitive->network)
+			return allow(context, row);
+		return allow_if(context, row, row->trap_arg, whole, 0);
+	case TRAP_NAMESPACES:
+		return allow_if(context, row, row->trap_arg,
+				namespace_flags | (row->nr == SYS_unshare ? unshare_time_flag : 0),
+				0);
+	case TRAP_PERSONALITY: /* 0xffffffff asks, 0 (PER_LINUX) sets what is */
+		error = allow_if(context, row, 0, low, low);
+		return error < 0 ? error : allow_if(context, row, 0, low, 0);
+	}
+	return -EINVAL;
+}
+
+/* libseccomp's program as instructions (malloc). */
+static int export(scmp_filter_ctx context, struct sock_fprog *ret)
+{
+	AUTO_CLOSE int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct stat stat;
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = seccomp_export_bpf(context, fd);
+	if (error < 0)
+		return error;
+	if (fstat(fd, &stat) < 0)
+		return -errno;
+	ret->filter = malloc((size_t)stat.st_size);
+	if (!ret->filter)
+		return -ENOMEM;
+	if (pread(fd, ret->filter, (size_t)stat.st_size, 0) != stat.st_size)
+		return -EIO;
+	ret->len = (unsigned short)((size_t)stat.st_size / sizeof(struct sock_filter));
+	return ret->len ? 0 : -EIO;
+}
+
+static int generate(const struct sensitivity *sensitivity, struct sock_fprog *ret)
+{
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_NOTIFY);
+	const struct syscall_row *rows;
+	size_t count;
+	int error;
+
+	if (!context)
+		return -ENOMEM;
+	rows = syscall_rows(&count);
+	/* A binary tree: a call costs a handful of comparisons wherever its row stands. */
+	error = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = add_row(context, sensitivity, &rows[i]);
+	if (error == 0)
+		error = export(context, ret);
+	seccomp_release(context);
+	return error;
+}
+
+struct assembler {
+	struct sock_filter code[128];
+	unsigned short len;
+};
+
+static void emit(struct assembler *assembler, struct sock_filter instruction)
+{
+	assembler->code[assembler->len++] = instruction;
+}
+
+static void load(struct assembler *assembler, size_t offset)
+{
+	emit(assembler,
+	     (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned int)offset));
+}
+
+static void give(struct assembler *assembler, unsigned int action)
+{
+	emit(assembler, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* In front of libseccomp's program: foreign ABIs are notified (to be recorded and killed), and the
+ * calls of by_command[] are decided. */
+static void assemble_front(struct assembler *assembler)
+{
+	const struct syscall_row *rows;
+	size_t row_count;
+
+	rows = syscall_rows(&row_count);
+	load(assembler, offsetof(struct seccomp_data, arch));
+	emit(assembler,
+	     (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
+	give(assembler, SECCOMP_RET_USER_NOTIF);
+	load(assembler, offsetof(struct seccomp_data, nr));
+	emit(assembler,
+	     (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_SYSCALL_BIT, 0, 1));
+	give(assembler, SECCOMP_RET_USER_NOTIF);
+	for (size_t i = 0; i < row_count; i++) {
+		for (size_t j = 0; j < sizeof(by_command) / sizeof(by_command[0]); j++) {
+			const size_t count = by_command[j].count;
+
+			if (rows[i].trap != by_command[j].trap)
+				continue;
+			emit(assembler, (struct sock_filter)BPF_JUMP(
+						BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)rows[i].nr,
+						0, (unsigned char)(count + 3)));
+			/* Little-endian: the low half comes first. */
+			load(assembler, offsetof(struct seccomp_data, args) +
+						sizeof(uint64_t) * by_command[j].arg);
+			for (size_t k = 0; k < count; k++)
+				emit(assembler,
+				     (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+								  by_command[j].commands[k],
+								  (unsigned char)(count - k), 0));
+			give(assembler, SECCOMP_RET_ALLOW);
+			give(assembler, SECCOMP_RET_USER_NOTIF);
+		}
+	}
+}
+
+int filter_build(const struct sensitivity *sensitivity, struct sock_fprog *ret, struct error *err)
+{
+	struct sock_fprog main_program = {0};
+	struct assembler front = {.len = 0};
+	int error = generate(sensitivity, &main_program);
+
+	if (error < 0) {
+		free(main_program.filter);
+		return error_set(err, -error, "cannot build the seccomp filter");
+	}
+	assemble_front(&front);
+	ret->filter = calloc((size_t)front.len + main_program.len, sizeof(struct sock_filter));
+	if (ret->filter && main_program.filter) {
+		memcpy(ret->filter, front.code, front.len * sizeof(struct sock_filter));
+		memcpy(ret->filter + front.len, main_program.filter,
+		       main_program.len * sizeof(struct sock_filter));
+		ret->len = (unsigned short)(front.len + main_program.len);
+	}
+	free(main_program.filter);
+	return ret->filter ? 0 : error_set(err, ENOMEM, "cannot build the seccomp filter");
+}
+
+void filter_free(struct sock_fprog *program)
+{
+	free(program->filter);
+	program->filter = NULL;
+}
+
+int filter_install(const struct sock_fprog *program, bool *ret_wait_killable)
+{
+	const unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			  flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, program);
+
+	*ret_wait_killable = fd >= 0;
+	if (fd < 0 && errno == EINVAL)
+		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+	return fd < 0 ? -errno : (int)fd;
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* open, openat, openat2, creat */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/file.h"
+#include "supervisor/handlers.h"
+#include "supervisor/kernel_abi.h"
+#include "supervisor/pool.h"
+#include "supervisor/session.h"
+#include "supervisor/tracee.h"
+
+enum {
+	LINKS_MAX = 40,   /* MAXSYMLINKS, path_resolution(7) */
+	CREATE_TRIES = 64, /* of a name that others make and remove meanwhile */
+	OPEN_HOW_MAX = 4096,
+};
+
+struct open_request {
+	int dirfd;
+	int flags;
+	mode_t mode;
+	uint64_t resolve;
+	const char *path;
+};
+
+static bool makes_unnamed(int flags)
+{
+	return (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+static struct ask ask_open(struct call *call, const struct open_request *request,
+			   const struct object *object)
+{
+	const int access = request->flags & O_ACCMODE;
+	struct ask ask = {
+		.class = CLASS_FILE,
+		.path = object->name,
+		.own = file_is_own(call, object),
+		.arg = request->path,
+		.open_flags = &request->flags,
+	};
+
+	if (makes_unnamed(request->flags)) {
+		ask.ops[ask.op_count++] = OP_CREATE;
+		return ask;
+	}
+	if (access != O_WRONLY || (request->flags & O_PATH))
+		ask.ops[ask.op_count++] = OP_READ;
+	if ((access != O_RDONLY || (request->flags & O_TRUNC)) && !(request->flags & O_PATH))
+		ask.ops[ask.op_count++] = OP_MODIFY;
+	return ask;
+}
+
+static struct reply unresolved(struct call *call, const struct open_request *request,
+			       const struct object *object, int error)
+{
+	struct ask ask = ask_open(call, request, object);
+	struct reply reply;
+
+	if (error == -EACCES && object->fd >= 0) /* resolve_object() says why */
+		return call_refuse(call, &ask, EACCES, "a /proc that is not the caller's");
+	/* RESOLVE_* stopped the kernel somewhere on the way. */
+	if (object->name[0] != '/')
+		return request->resolve ? reply_error(-error) : tracee_failed(call, error);
+	ask.missing = -error;
+	call_permit(call, &ask, &reply);
+	return reply.kind == REPLY_ERROR ? reply : reply_error(-error);
+}
+
+static bool is_dev_tty(const struct stat *stat)
+{
+	return S_ISCHR(stat->st_mode) && stat->st_rdev == makedev(5, 0);
+}
+
+/* Carries the open out on the pinned object. The descriptor, or a negative errno. */
+static int open_pinned(struct call *call, const struct open_request *request,
+		       struct object *object)
+{
+	/* O_NOCTTY: the terminal must not become ours. */
+	int flags = (request->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_NOCTTY;
+	const mode_t type = object->stat.st_mode & S_IFMT;
+	int fd;
+
+	if (request->flags & O_PATH)
+		return TAKE_FD(object->fd);
+	if (makes_unnamed(flags)) {
+		int error = file_take_umask(call);
+
+		if (error < 0)
+			return error;
+		flags |= request->flags & O_EXCL; /* it may not be given a name */
+	}
+	if (type == S_IFREG || type == S_IFDIR)
+		return object_open(call->session, object, flags, request->mode);
+	blocking_begin(call);
+	fd = is_dev_tty(&object->stat) ? file_open_tty(call, flags)
+				       : object_open(call->session, object, flags, 0);
+	blocking_end(call);
+	return fd;
+}
+
+static struct reply open_existing(struct call *call, const struct open_request *request,
+				  struct object *object)
+{
+	struct ask ask = ask_open(call, request, object);
+	struct reply reply;
+	int fd;
+
+	if ((request->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		ask.missing = EEXIST;
+	else if (S_ISDIR(object->stat.st_mode) && (request->flags & O_CREAT) &&
+		 !makes_unnamed(request->flags))
+		ask.missing = EISDIR;
+	else if (S_ISLNK(object->stat.st_mode) && !(request->flags & O_PATH))
+		ask.missing = ELOOP;
+	if (!call_permit(call, &ask, &reply))
+		return reply;
+	fd = open_pinned(call, request, object);
+	if (fd == -EINTR)
+		return blocking_interrupted();
+	if (fd < 0)
+		return reply_error(-fd);
+	return reply_fd(fd, request->flags & O_CLOEXEC);
+}
+
+/* Nothing stands at the entry: makes it. -EEXIST when something does by now. */
+static int make_entry(struct call *call, const struct open_request *request,
+		      const struct object *entry, struct reply *ret)
+{
+	struct ask ask = ask_open(call, request, entry);
+	int fd;
+
+	ask.ops[0] = OP_CREATE;
+	ask.op_count = 1;
+	if (!call_permit(call, &ask, ret))
+		return 0;
+	fd = file_take_umask(call);
+	if (fd == 0)
+		fd = openat(entry->parent, entry->last, /* O_EXCL follows no link */
+			    request->flags | O_CREAT | O_EXCL | O_NOCTTY, request->mode & 07777);
+	if (fd < 0 && errno == EEXIST)
+		return -EEXIST;
+	*ret = fd < 0 ? reply_error(errno) : reply_fd(fd, request->flags & O_CLOEXEC);
+	return 0;
+}
+
+/* The entry where a dangling chain of links ends is where O_CREAT makes the file. */
+static int find_entry(struct call *call, const struct open_request *request,
+		      struct object *entry)
+{
+	const bool follow = !(request->flags & (O_EXCL | O_NOFOLLOW));
+	char target[PATH_MAX];
+	int error = resolve_entry(call, request->dirfd, request->path, request->resolve, entry);
+
+	for (unsigned int links = 0; error == 0; links++) {
+		struct object next = OBJECT_INIT;
+		ssize_t len;
+
+		if (strchr(entry->last, '/'))
+			return -EISDIR;
+		len = readlinkat(entry->parent, entry->last, target, sizeof(target) - 1);
+		if (len < 0)
+			return 0;
+		if (request->flags & O_EXCL)
+			return -EEXIST;
+		if (!follow || links >= LINKS_MAX || request->resolve)
+			return -ELOOP;
+		target[len] = '\0';
+		error = resolve_entry_at(call, entry->parent, target, &next);
+		object_release(entry);
+		*entry = next;
+	}
+	return error;
+}
+
+static struct reply open_resolved(struct call *call, const struct open_request *request)
+{
+	const int flags = request->flags;
+	const size_t len = strlen(request->path);
+	/* "name/": never made, and EISDIR whatever stands there. */
+	const bool slash = (flags & O_CREAT) && !(flags & O_PATH) && !makes_unnamed(flags) &&
+			   len > 0 && request->path[len - 1] == '/';
+	int follow = flags & O_DIRECTORY ? RESOLVE_DIRECTORY : 0;
+
+	if ((flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		follow |= RESOLVE_LAST_NOFOLLOW;
+	for (unsigned int tries = 0; tries < CREATE_TRIES; tries++) {
+		AUTO_OBJECT struct object object = OBJECT_INIT;
+		AUTO_OBJECT struct object entry = OBJECT_INIT;
+		struct reply reply;
+		int error = slash ? -ENOENT
+				  : resolve_object(call, request->dirfd, request->path, follow,
+						   request->resolve, &object);
+
+		if (error == 0)
+			return open_existing(call, request, &object);
+		if (!(flags & O_CREAT) || (flags & O_PATH) || error != -ENOENT ||
+		    request->path[0] == '\0')
+			return unresolved(call, request, &object, error);
+		error = find_entry(call, request, &entry);
+		if (error < 0)
+			return unresolved(call, request, &entry, error);
+		if (make_entry(call, request, &entry, &reply) == 0)
+			return reply;
+	}
+	return reply_error(EAGAIN);
+}
+
+/* Flags that the kernel refuses are refused before anything is looked up: an empty path is only
+ * looked at when they are valid. */
+static int check_flags(const struct open_request *request)
+{
+	const struct open_how how = {
+		.flags = (uint64_t)request->flags & ~(uint64_t)O_CLOEXEC,
+		.mode = request->mode,
+		.resolve = request->resolve,
+	};
+
+	if (syscall(SYS_openat2, AT_FDCWD, "", &how, sizeof(how)) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Flags that an open for nothing but reading may have. */
+static bool only_reads(int flags)
+{
+	return !(flags & (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_PATH |
+			  (O_TMPFILE & ~O_DIRECTORY)));
+}
+
+/*
+ * What most opens are: a file is read, and its name needs no resolving. The policy is asked about
+ * the name as it stands, and the kernel opens it only if no link is on the way: then it is the
+ * object's canonical name. All else, denials included, takes the long way.
+ */
+static struct reply open_for_reading(struct call *call, const struct open_request *request)
+{
+	struct access access = {.class = CLASS_FILE, .op = OP_READ};
+	AUTO_CLOSE int held = -1;
+	char buf[PATH_MAX];
+	int fd;
+
+	if (!request->resolve && only_reads(request->flags))
+		access.path = plain_name(request->path, buf);
+	if (!access.path || !call_allows_quietly(call, &access))
+		return open_resolved(call, request);
+	fd = open_plain_name(call->session, request->path, access.path, request->flags, &held);
+	if (fd == -ELOOP)
+		return open_resolved(call, request);
+	return fd < 0 ? reply_error(-fd) : reply_fd(fd, request->flags & O_CLOEXEC);
+}
+
+static int check_combination(const struct open_request *request)
+{
+	struct open_request probe = *request;
+
+	if (!(request->flags & O_DIRECTORY) ||
+	    !(request->flags & (O_CREAT | O_TMPFILE) & ~O_DIRECTORY))
+		return 0;
+	probe.mode &= 07777;
+	probe.flags &= O_ACCMODE | O_CREAT | O_TMPFILE;
+	return check_flags(&probe);
+}
+
+static struct reply do_open(struct call *call, struct open_request request, uint64_t addr)
+{
+	char path[PATH_MAX];
+	struct reply reply;
+	int error;
+
+	if (file_read_path(call, addr, path, &reply) < 0)
+		return reply;
+	request.path = path;
+	/* open(2): with O_PATH other flags are ignored, and mode without O_CREAT or O_TMPFILE. */
+	if (request.flags & O_PATH)
+		request.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	error = check_combination(&request);
+	if (error < 0)
+		return reply_error(-error);
+	return open_for_reading(call, &request);
+}
+
+struct reply handle_open(struct call *call)
+{
+	const uint64_t *args = call->request.args;
+	struct open_request request = {
+		.dirfd = AT_FDCWD,
+		.flags = (int)args[1],
+		.mode = (mode_t)args[2],
+	};
+
+	return do_open(call, request, args[0]);
+}
+
+struct reply handle_creat(struct call *call)
+{
+	const uint64_t *args = call->request.args;
+	struct open_request request = {
+		.dirfd = AT_FDCWD,
+		.flags = O_CREAT | O_WRONLY | O_TRUNC,
+		.mode = (mode_t)args[1],
+	};
+
+	return do_open(call, request, args[0]);
+}
+
+struct reply handle_openat(struct call *call)
+{
+	const uint64_t *args = call->request.args;
+	struct open_request request = {
+		.dirfd = (int)args[0],
+		.flags = (int)args[2],
+		.mode = (mode_t)args[3],
+	};
+
+	return do_open(call, request, args[1]);
+}
+
+/* openat2(2): the structure grows; what we do not know must be zero. */
+static int read_how(struct call *call, struct open_how *how)
+{
+	const uint64_t size = call->request.args[3];
+	unsigned char bytes[OPEN_HOW_MAX];
+	int error;
+
+	if (size < sizeof(*how))
+		return -EINVAL;
+	if (size > sizeof(bytes))
+		return -E2BIG;
+	error = tracee_read(call, call->request.args[2], bytes, size);
+	if (error < 0)
+		return error;
+	memcpy(how, bytes, sizeof(*how));
+	for (size_t i = sizeof(*how); i < size; i++) {
+		if (bytes[i])
+			return -E2BIG;
+	}
+	return 0;
+}
+
+struct reply handle_openat2(struct call *call)
+{
+	struct open_request request = {.dirfd = (int)call->request.args[0]};
+	struct open_how how;
+	int error = read_how(call, &how);
+
+	if (error == -E2BIG)
+		return reply_error(E2BIG);
+	if (error < 0)
+		return tracee_failed(call, error);
+	if (how.flags > UINT32_MAX)
+		return reply_error(EINVAL);
+	request.flags = (int)how.flags;
+	request.mode = (mode_t)how.mode;
+	request.resolve = how.resolve;
+	if (how.mode > 07777)
+		return reply_error(EINVAL);
+	error = check_flags(&request);
+	if (error < 0)
+		return reply_error(-error);
+	/* Cannot be injected. Callers fall back to openat, which the filter lets through. */
+	if (request.flags & O_PATH)
+		return reply_error(ENOSYS);
+	return do_open(call, request, call->request.args[1]);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/filter.h"
+#include "supervisor/kernel_abi.h"
+
+/* Where the child keeps its ends of the pipes. */
+enum { GO_FD = 3, STATUS_FD = 4 };
+
+/* What the child says through the status pipe. */
+struct child_status {
+	int error;        /* 0 or an errno */
+	int listener;     /* valid when error is 0 */
+	char what[32];    /* the step that failed */
+};
+
+int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	/* EPERM without CAP_SETPCAP: then an exec cannot raise any either, under no_new_privs. */
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+/*
+ * Landlock: a signal or a ptrace out of the tool's tree fails in the kernel as well, and with the
+ * latter the way through /proc/PID/fd and /proc/PID/root of strangers, which O_PATH would find
+ * unasked. Any domain does that; before there were scopes one is had by handling something that
+ * needs a privilege that the tool has not.
+ */
+static int enter_domain(const struct host *host)
+{
+	struct landlock_ruleset_scoped attr = {0};
+	AUTO_CLOSE int ruleset = -1;
+
+	if (host->landlock_abi <= 0)
+		return 0;
+	if (host->landlock_abi >= LANDLOCK_ABI_SCOPES)
+		attr.scoped = PROCTOR_LANDLOCK_SCOPE_SIGNAL;
+	else
+		attr.handled_access_fs = PROCTOR_LANDLOCK_FS_MAKE_BLOCK;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * A core dump is a file that the kernel itself writes, with the tool's memory in it, into whatever
+ * folder the tool has gone to. 1 byte, not 0: then core_pattern(5) starts no program either.
+ */
+static int forbid_core_dumps(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) < 0)
+		return -errno;
+	limit.rlim_max = limit.rlim_max ? 1 : 0;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_CORE, &limit) < 0 ? -errno : 0;
+}
+
+static _Noreturn void child_fail(const char *what, int error)
+{
+	struct child_status status = {.error = error};
+
+	strncpy(status.what, what, sizeof(status.what) - 1);
+	(void)!write(STATUS_FD, &status, sizeof(status));
+	_exit(EXIT_PROCTOR_FAILED);
+}
+
+/* Moves the pipe ends to their places and closes everything else above 2. */
+static void settle_descriptors(int go, int status)
+{
+	int high_go = fcntl(go, F_DUPFD_CLOEXEC, STATUS_FD + 1);
+	int high_status = fcntl(status, F_DUPFD_CLOEXEC, STATUS_FD + 1);
+
+	if (high_go < 0 || high_status < 0 || dup3(high_status, STATUS_FD, O_CLOEXEC) < 0)
+		_exit(EXIT_PROCTOR_FAILED);
+	if (dup3(high_go, GO_FD, O_CLOEXEC) < 0 ||
+	    syscall(SYS_close_range, STATUS_FD + 1, ~0U, 0) < 0)
+		child_fail("close_range", errno);
+}
+
+/* As execvp(3) does with a file that the kernel does not know how to run. */
+static void execute_by_shell(const struct run_config *config)
+{
+	static char shell[] = "/bin/sh";
+	size_t count = 0;
+	char **argv;
+
+	while (config->command[count])
+		count++;
+	argv = calloc(count + 2, sizeof(*argv));
+	if (!argv)
+		return;
+	argv[0] = shell;
+	argv[1] = strdup(config->program);
+	for (size_t i = 1; i < count; i++)
+		argv[i + 1] = config->command[i];
+	execve(shell, argv, config->environment);
+}
+
+static _Noreturn void child(const struct run_config *config, const struct host *host,
+			    const struct sock_fprog *filter, const sigset_t *mask, int go,
+			    int status_fd)
+{
+	struct child_status status = {0};
+	bool wait_killable;
+	char byte;
+	int error;
+
+	settle_descriptors(go, status_fd);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		child_fail("PR_SET_PDEATHSIG", errno);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		child_fail("PR_SET_NO_NEW_PRIVS", errno);
+	/* The supervisor, which is not dumpable, has to read us. */
+	if (prctl(PR_SET_DUMPABLE, 1) < 0)
+		child_fail("PR_SET_DUMPABLE", errno);
+	error = forbid_core_dumps();
+	if (error < 0)
+		child_fail("RLIMIT_CORE", -error);
+	error = enter_domain(host);
+	if (error < 0)
+		child_fail("Landlock", -error);
+	if (sigprocmask(SIG_SETMASK, mask, NULL) < 0)
+		child_fail("sigprocmask", errno);
+	status.listener = filter_install(filter, &wait_killable);
+	if (status.listener < 0)
+		child_fail("seccomp", -status.listener);
+	/* From here on every notified call waits for the supervisor: only write, read and close. */
+	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status) ||
+	    read(GO_FD, &byte, 1) != 1)
+		_exit(EXIT_PROCTOR_FAILED);
+	close(status.listener);
+	execve(config->program, config->command, config->environment);
+	if (errno == ENOEXEC)
+		execute_by_shell(config);
+	error = errno;
+	(void)!write(STATUS_FD, &error, sizeof(error));
+	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
+}
+
+/* Waits for the child's word and takes the listener out of it. */
+static int take_listener(struct launch *launch, struct error *err)
+{
+	AUTO_CLOSE int pidfd = -1;
+	struct child_status status;
+	ssize_t got;
+	int ended;
+
+	do
+		got = read(launch->status, &status, sizeof(status));
+	while (got < 0 && errno == EINTR);
+	if (got != sizeof(status)) {
+		if (waitpid(launch->pid, &ended, 0) == launch->pid && WIFSIGNALED(ended))
+			launch->killed_by = WTERMSIG(ended);
+		launch->pid = -1;
+		return error_set(err, ECHILD, "the tool's process ended before it could start");
+	}
+	if (status.error == EBUSY)
+		return error_set(err, 0,
+				 "this process is under a seccomp supervisor already (proctor inside "
+				 "proctor, or a container's), and the kernel takes only one");
+	if (status.error)
+		return error_set(err, status.error, "cannot confine the tool: %s", status.what);
+	pidfd = pidfd_open(launch->pid, 0);
+	if (pidfd < 0)
+		return error_set(err, errno, "pidfd_open");
+	launch->listener = pidfd_getfd(pidfd, status.listener, 0);
+	if (launch->listener < 0)
+		return error_set(err, errno, "cannot take the seccomp listener (pidfd_getfd)");
+	return 0;
+}
+
+int launch_tool(const struct run_config *config, const struct host *host,
+		const struct sock_fprog *filter, const sigset_t *mask, struct launch *ret,
+		struct error *err)
+{
+	int go[2];
+	int status[2];
+	int error;
+
+	*ret = (struct launch){.listener = -1, .go = -1, .status = -1};
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return error_set(err, errno, "pipe");
+	if (pipe2(status, O_CLOEXEC) < 0) {
+		error = errno;
+		close(go[0]);
+		close(go[1]);
+		return error_set(err, error, "pipe");
+	}
+	ret->pid = fork();
+	if (ret->pid == 0)
+		child(config, host, filter, mask, go[0], status[1]);
+	error = errno;
+	close(go[0]);
+	close(status[1]);
+	ret->go = go[1];
+	ret->status = status[0];
+	error = ret->pid < 0 ? error_set(err, error, "fork") : take_listener(ret, err);
+	if (error < 0) {
+		if (ret->pid > 0) {
+			kill(ret->pid, SIGKILL);
+			waitpid(ret->pid, NULL, 0);
+		}
+		close_fd(&ret->go);
+		close_fd(&ret->status);
+	}
+	return error;
+}
+
+void launch_go(struct launch *launch)
+{
+	(void)!write(launch->go, "", 1);
+	close_fd(&launch->go);
+}
+
+int launch_exec_error(const struct launch *launch)
+{
+	int error = 0;
+
+	if (read(launch->status, &error, sizeof(error)) != sizeof(error))
+		return 0;
+	return error;
+}

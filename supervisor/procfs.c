@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/session.h"
+#include "supervisor/tracee.h"
+
+/* Reads /proc/PID/NAME into buf as a string, cut to `size`. Returns its length or -errno. */
+static ssize_t read_file(const struct session *session, pid_t pid, const char *name, char *buf,
+			 size_t size)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[64];
+	size_t used = 0;
+
+	snprintf(path, sizeof(path), "%d/%s", pid, name);
+	fd = openat(session->proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (used < size - 1) {
+		ssize_t got = read(fd, buf + used, size - 1 - used);
+
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+	}
+	buf[used] = '\0';
+	return (ssize_t)used;
+}
+
+int proc_stat(const struct session *session, pid_t pid, struct proc_stat *ret)
+{
+	char text[1024];
+	ssize_t len = read_file(session, pid, "stat", text, sizeof(text));
+	const char *fields;
+	uint64_t field[29] = {0};
+	int last = 3;
+
+	if (len < 0)
+		return (int)len;
+	/* The second field is the name in brackets, which may hold anything. */
+	fields = strrchr(text, ')');
+	if (!fields || strlen(fields) < 4)
+		return -EIO;
+	memset(ret, 0, sizeof(*ret));
+	ret->state = fields[2];
+	fields += 3;
+	for (char *end; last < 28; last++) {
+		field[last + 1] = (uint64_t)strtoll(fields, &end, 10);
+		if (end == fields)
+			return -EIO;
+		fields = end;
+	}
+	ret->ppid = (pid_t)field[4];
+	ret->pgrp = (pid_t)field[5];
+	ret->session = (pid_t)field[6];
+	ret->tty = (int)field[7];
+	ret->start_time = field[22];
+	ret->start_stack = field[28];
+	return 0;
+}
+
+/* The text after "NAME:\t" at the start of a line, or NULL. */
+static const char *status_value(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, len) && line[len] == ':')
+			return line + len + 1 + strspn(line + len + 1, "\t ");
+	}
+	return NULL;
+}
+
+static uint64_t status_number(const char *text, const char *name, int base)
+{
+	const char *value = status_value(text, name);
+
+	return value ? strtoull(value, NULL, base) : 0;
+}
+
+int proc_status(const struct session *session, pid_t tid, struct proc_status *ret)
+{
+	char text[4096] = "";
+	ssize_t len = read_file(session, tid, "status", text, sizeof(text));
+	const char *name;
+
+	if (len < 0)
+		return (int)len;
+	memset(ret, 0, sizeof(*ret));
+	if (!status_value(text, "Tgid") || !status_value(text, "Umask"))
+		return -EIO;
+	ret->tgid = (pid_t)status_number(text, "Tgid", 10);
+	ret->umask = (mode_t)status_number(text, "Umask", 8);
+	ret->pending = status_number(text, "SigPnd", 16) | status_number(text, "ShdPnd", 16);
+	ret->blocked = status_number(text, "SigBlk", 16);
+	name = status_value(text, "Name");
+	if (name)
+		snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)strcspn(name, "\n"), name);
+	return 0;
+}
+
+ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,
+		      size_t size)
+{
+	char path[64];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "%d/%s", pid, name);
+	len = readlinkat(session->proc, path, buf, size - 1);
+	if (len < 0)
+		return -errno;
+	buf[len] = '\0';
+	return len;
+}

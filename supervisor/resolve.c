@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/kernel_abi.h"
+#include "supervisor/session.h"
+#include "supervisor/tracee.h"
+#include "supervisor/walk.h"
+
+void object_release(struct object *object)
+{
+	close_fd(&object->fd);
+	close_fd(&object->parent);
+}
+
+const char *object_proc_path(int fd, char buf[PROC_FD_PATH_MAX])
+{
+	snprintf(buf, PROC_FD_PATH_MAX, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+int object_open(struct session *session, const struct object *object, int flags, mode_t mode)
+{
+	char number[16];
+	int fd;
+
+	snprintf(number, sizeof(number), "%d", object->fd);
+	fd = openat(session->self_fds, number, flags, mode);
+	return fd < 0 ? -errno : fd;
+}
+
+bool object_is_nameless(const struct object *object)
+{
+	/* d_path: a name from a file system that is mounted nowhere does not start with '/', but
+	 * that of a memfd (tmpfs, never linked) does. */
+	if (object->name[0] == '/')
+		return object->stat.st_nlink == 0 && !strncmp(object->name, "/memfd:", 7);
+	return !strncmp(object->name, "pipe:[", 6) || !strncmp(object->name, "socket:[", 8) ||
+	       !strncmp(object->name, "anon_inode:", 11);
+}
+
+/* True when the object's name is gone, and the mark is not part of a name that it has. */
+static bool is_marked(const struct stat *stat, const char *name, size_t len, const char *mark)
+{
+	struct stat found;
+
+	if (len <= strlen(mark) || strcmp(name + len - strlen(mark), mark) != 0 ||
+	    !strncmp(name, "/memfd:", 7))
+		return false;
+	return stat->st_nlink == 0 || lstat(name, &found) < 0 || found.st_ino != stat->st_ino ||
+	       found.st_dev != stat->st_dev;
+}
+
+/* The name that /proc shows for `fd`; that of a deleted object without the mark. */
+static int read_name(struct session *session, int fd, const struct stat *stat, char *name)
+{
+	static const char mark[] = " (deleted)";
+	char number[16];
+	ssize_t len;
+
+	snprintf(number, sizeof(number), "%d", fd);
+	len = readlinkat(session->self_fds, number, name, PATH_MAX - 1);
+	if (len < 0)
+		return -errno;
+	name[len] = '\0';
+	if (len == PATH_MAX - 1)
+		return -ENAMETOOLONG;
+	if (is_marked(stat, name, (size_t)len, mark))
+		name[len - (ssize_t)strlen(mark)] = '\0';
+	return 0;
+}
+
+/*
+ * A second mount of /proc shows the supervisor under names that no rule on /proc covers; nothing
+ * in it is opened. The last device found not to be one is remembered.
+ */
+static bool on_other_proc(struct session *session, int fd, const struct stat *stat)
+{
+	struct statfs fs;
+
+	if (stat->st_dev == session->proc_dev ||
+	    stat->st_dev == atomic_load_explicit(&session->plain_dev, memory_order_relaxed))
+		return false;
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		return true;
+	atomic_store_explicit(&session->plain_dev, stat->st_dev, memory_order_relaxed);
+	return false;
+}
+
+/* Takes `fd` as the object's; `name` is its canonical name, NULL to ask for it. */
+static int pin(struct session *session, int fd, const char *name, struct object *ret)
+{
+	int error;
+
+	ret->fd = fd;
+	if (fstat(fd, &ret->stat) < 0)
+		return -errno;
+	if (name) {
+		strcpy(ret->name, name);
+	} else {
+		error = read_name(session, fd, &ret->stat, ret->name);
+		if (error < 0)
+			return error;
+	}
+	return on_other_proc(session, fd, &ret->stat) ? -EACCES : 0;
+}
+
+/* Absolute, and without "//", ".", ".." and a trailing '/': if no link is met, its own canonical
+ * name. */
+static bool is_canonical(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	if (path[1] == '\0')
+		return true;
+	for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+		const char *part = slash + 1;
+
+		if (part[0] == '\0' || part[0] == '/')
+			return false;
+		if (part[0] != '.')
+			continue;
+		if (part[1] == '\0' || part[1] == '/')
+			return false;
+		if (part[1] == '.' && (part[2] == '\0' || part[2] == '/'))
+			return false;
+	}
+	return true;
+}
+
+/* Takes "//", "." and ".." out of an absolute path. */
+static void normalise(const char *path, char buf[PATH_MAX])
+{
+	size_t used = 0;
+
+	for (const char *part = path; *part;) {
+		const size_t len = strcspn(++part, "/");
+
+		if (len == 2 && part[0] == '.' && part[1] == '.') {
+			while (used && buf[--used] != '/')
+				;
+		} else if (len > 1 || (len == 1 && part[0] != '.')) {
+			buf[used++] = '/';
+			memcpy(buf + used, part, len);
+			used += len;
+		}
+		part += len;
+	}
+	if (used == 0)
+		buf[used++] = '/';
+	buf[used] = '\0';
+}
+
+const char *plain_name(const char *path, char buf[PATH_MAX])
+{
+	const char *name = path;
+
+	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+		return NULL;
+	if (!is_canonical(path)) {
+		normalise(path, buf);
+		name = buf;
+	}
+	return strncmp(name, "/proc", 5) != 0 && strncmp(name, "/dev", 4) != 0 ? name : NULL;
+}
+
+/* With ".." on the way, a folder that is moved meanwhile could lead elsewhere. */
+static bool has_name(struct session *session, int fd, const struct stat *stat, const char *name)
+{
+	char found[PATH_MAX];
+
+	return read_name(session, fd, stat, found) == 0 && !strcmp(found, name);
+}
+
+int open_plain_name(struct session *session, const char *path, const char *name, int flags,
+		    int *ret_held)
+{
+	/* O_NONBLOCK: a FIFO must not be waited for before it is known to be one. */
+	const struct open_how how = {
+		.flags = (uint64_t)(flags | O_NONBLOCK | O_NOCTTY),
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	AUTO_CLOSE int fd = -1;
+	struct stat stat;
+
+	*ret_held = -1;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0)
+		return errno == EAGAIN || errno == EINVAL ? -ELOOP : -errno;
+	if (fstat(fd, &stat) < 0 || on_other_proc(session, fd, &stat) ||
+	    (name != path && !has_name(session, fd, &stat, name)))
+		return -ELOOP;
+	if (S_ISFIFO(stat.st_mode))
+		*ret_held = TAKE_FD(fd);
+	if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode))
+		return -ELOOP;
+	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags) < 0)
+		return -ELOOP;
+	return TAKE_FD(fd);
+}
+
+static int open_how(int base, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = resolve,
+	};
+	int fd;
+
+	if (flags & RESOLVE_LAST_NOFOLLOW)
+		how.flags |= O_NOFOLLOW;
+	if (flags & RESOLVE_DIRECTORY)
+		how.flags |= O_DIRECTORY;
+	do
+		fd = (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && !(resolve & RESOLVE_CACHED));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Links were met. The kernel follows them for us, except where that depends on who follows: in
+ * /proc, and where a name is missing on the way, whose canonical form only the walk can tell. */
+static int follow_links(struct call *call, int base, const char *path, int flags,
+			uint64_t how_resolve, struct object *ret)
+{
+	const uint64_t scoped = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	int fd = open_how(base, path, flags, how_resolve | RESOLVE_NO_MAGICLINKS);
+	int error;
+
+	if (fd >= 0) {
+		error = pin(call->session, fd, NULL, ret);
+		if (error < 0 || strncmp(ret->name, "/proc/", 6) != 0)
+			return error;
+		if (how_resolve & scoped)
+			return -EACCES; /* the supervisor's own /proc/self */
+		close_fd(&ret->fd);
+	} else if (how_resolve != 0) {
+		snprintf(ret->name, sizeof(ret->name), "%s", path[0] == '/' ? path : "");
+		return fd;
+	}
+	error = walk_path(call, base, path, flags, ret);
+	return error < 0 ? error : pin(call->session, ret->fd, NULL, ret);
+}
+
+static int resolve_from(struct call *call, int base, const char *path, int flags,
+			uint64_t how_resolve, struct object *ret)
+{
+	const bool canonical = how_resolve == 0 && is_canonical(path);
+	int fd = open_how(base, path, flags, how_resolve | RESOLVE_NO_SYMLINKS);
+
+	if (fd >= 0)
+		return pin(call->session, fd, canonical ? path : NULL, ret);
+	if (fd != -ELOOP && canonical) {
+		strcpy(ret->name, path);
+		return fd;
+	}
+	if (fd != -ELOOP && how_resolve == 0) {
+		/* Only the walk can name what is missing; why it is, the kernel has said. */
+		int error = walk_path(call, base, path, flags, ret);
+
+		return error < 0 ? fd : pin(call->session, ret->fd, NULL, ret);
+	}
+	if (fd != -ELOOP || (how_resolve & RESOLVE_NO_SYMLINKS)) {
+		snprintf(ret->name, sizeof(ret->name), "%s", path[0] == '/' ? path : "");
+		return fd;
+	}
+	return follow_links(call, base, path, flags, how_resolve, ret);
+}
+
+int resolve_object(struct call *call, int dirfd, const char *path, int flags,
+		   uint64_t how_resolve, struct object *ret)
+{
+	AUTO_CLOSE int base = -1;
+
+	ret->name[0] = '\0';
+	if (path[0] == '\0')
+		return flags & RESOLVE_EMPTY_PATH ? resolve_descriptor(call, dirfd, ret) : -ENOENT;
+	if (path[0] == '/' && !(how_resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+		return resolve_from(call, AT_FDCWD, path, flags, how_resolve, ret);
+	if (path[0] == '/' && (how_resolve & RESOLVE_BENEATH))
+		return -EXDEV;
+	base = tracee_open_path(call, dirfd);
+	if (base < 0)
+		return base;
+	return resolve_from(call, base, path, flags, how_resolve, ret);
+}
+
+int resolve_descriptor(struct call *call, int fd, struct object *ret)
+{
+	int pinned;
+
+	ret->name[0] = '\0';
+	pinned = tracee_open_path(call, fd);
+	return pinned < 0 ? pinned : pin(call->session, pinned, NULL, ret);
+}
+
+int resolve_open_file(struct call *call, int fd, struct object *ret)
+{
+	int copy;
+
+	ret->name[0] = '\0';
+	copy = tracee_getfd(call, fd);
+	return copy < 0 ? copy : pin(call->session, copy, NULL, ret);
+}
+
+/* path -> the path of its folder and the entry's name, a trailing '/' kept. */
+static int split_entry(const char *path, char folder[PATH_MAX], char last[NAME_MAX + 2])
+{
+	size_t end = strlen(path);
+	size_t start;
+
+	while (end && path[end - 1] == '/')
+		end--;
+	start = end;
+	while (start && path[start - 1] != '/')
+		start--;
+	if (end == 0) { /* nothing but slashes: the root, on which all these calls fail */
+		strcpy(folder, "/");
+		strcpy(last, "/");
+		return 0;
+	}
+	if (end - start > NAME_MAX)
+		return -ENAMETOOLONG;
+	snprintf(last, NAME_MAX + 2, "%.*s%s", (int)(end - start), path + start,
+		 path[end] ? "/" : "");
+	snprintf(folder, PATH_MAX, "%.*s", start ? (int)start : 1, start ? path : ".");
+	return 0;
+}
+
+/* The entry's canonical name, once the folder's is in ret->name. */
+static int append_last(struct object *ret)
+{
+	size_t len = strlen(ret->name);
+	size_t last = strcspn(ret->last, "/");
+
+	if (!strcmp(ret->last, ".") || !strcmp(ret->last, "./") || last == 0)
+		return 0;
+	if (len + last + 2 > sizeof(ret->name))
+		return -ENAMETOOLONG;
+	if (len > 1)
+		ret->name[len++] = '/';
+	memcpy(ret->name + len, ret->last, last);
+	ret->name[len + last] = '\0';
+	return 0;
+}
+
+static int finish_entry(struct object *ret, int error)
+{
+	int named;
+
+	if (error == 0)
+		ret->parent = TAKE_FD(ret->fd);
+	named = ret->name[0] ? append_last(ret) : 0;
+	return error < 0 ? error : named;
+}
+
+int resolve_entry(struct call *call, int dirfd, const char *path, uint64_t how_resolve,
+		  struct object *ret)
+{
+	char folder[PATH_MAX];
+	int error;
+
+	ret->name[0] = '\0';
+	if (path[0] == '\0')
+		return -ENOENT;
+	error = split_entry(path, folder, ret->last);
+	if (error < 0)
+		return error;
+	return finish_entry(
+		ret, resolve_object(call, dirfd, folder, RESOLVE_DIRECTORY, how_resolve, ret));
+}
+
+int resolve_entry_at(struct call *call, int base, const char *path, struct object *ret)
+{
+	char folder[PATH_MAX];
+	int error = split_entry(path, folder, ret->last);
+
+	ret->name[0] = '\0';
+	if (error < 0)
+		return error;
+	return finish_entry(ret, resolve_from(call, folder[0] == '/' ? AT_FDCWD : base, folder,
+					      RESOLVE_DIRECTORY, 0, ret));
+}

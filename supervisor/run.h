@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_RUN_H
+#define PROCTOR_SUPERVISOR_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "audit/audit.h"
+#include "core/error.h"
+#include "core/exit_codes.h"
+#include "policy/policy.h"
+
+struct run_config;
+
+/* How a run ended; for run_config.finished. */
+struct run_outcome {
+	int exit_code;
+	bool timed_out;
+	uint64_t duration_ns;
+	const char *failure; /* why proctor itself failed, or NULL */
+	struct audit *audit; /* NULL when it could not be opened */
+	const struct stats *stats;
+};
+
+/* What to run and how. Nothing is owned. */
+struct run_config {
+	const struct policy *policy;
+	const char *program;       /* path to execute */
+	char *const *command;      /* argv, NULL-terminated */
+	char *const *environment;  /* of the tool */
+	const char *version;
+	const char *session_id;
+	const char *state_folder;   /* where sessions are kept; the tool may not change it */
+	const char *session_folder; /* NULL when the log goes elsewhere */
+	const char *audit_target;   /* as in struct audit_config */
+	enum audit_level level;
+	bool observe;
+	bool stats;
+	uint64_t wall_limit_ns; /* 0: none */
+	/* Called in the supervisor when all is over, before it exits. */
+	void (*finished)(const struct run_config *config, const struct run_outcome *outcome);
+};
+
+/*
+ * Runs the tool, waits for it and its descendants, and returns the exit code of the whole. The
+ * calling process becomes the guardian: it keeps the place of the tool in the eyes of whoever
+ * started it (signals, job control), and outlives the supervisor, to end the tool's tree if the
+ * supervisor should die.
+ */
+int run_tool(const struct run_config *config);
+
+#endif

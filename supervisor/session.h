@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_SESSION_H
+#define PROCTOR_SUPERVISOR_SESSION_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "audit/audit.h"
+#include "policy/policy.h"
+#include "supervisor/host.h"
+
+/* The state of one run. Everything that lasts longer than a call is reached from here. */
+
+struct identity;
+struct injector;
+struct stats;
+struct pool;
+struct socket_names;
+struct ipc_objects;
+
+struct session {
+	const struct policy *policy;
+	struct audit *audit;
+	struct host host;
+	bool observe;
+	enum audit_level level;
+
+	pid_t guardian; /* the process that the user started */
+	pid_t self;     /* the supervisor */
+	pid_t tool;     /* the tool's first process */
+	atomic_bool started; /* it has made its first exec */
+
+	/*
+	 * Held for reading while a worker traces an exec. The kernel lets any thread of ours take
+	 * the ptrace stop of a process that is our child as well, so the main loop waits for
+	 * children only when nobody traces.
+	 */
+	pthread_rwlock_t trace_lock;
+	/* A worker whose tracee, the tool's first process, ended has its status; under trace_lock. */
+	bool tool_taken;
+	int tool_status;
+
+	int listener; /* seccomp notification descriptor */
+	int proc;     /* O_PATH /proc */
+	int self_fds; /* O_PATH /proc/self/fd of the supervisor */
+	dev_t proc_dev;          /* device of /proc */
+	atomic_ullong plain_dev; /* a device that is no mount of /proc (resolve.c) */
+
+	struct pool *pool;
+	struct identity *identity;
+	struct injector *injector;
+	struct stats *stats; /* NULL: not asked for */
+	struct socket_names *socket_names;
+	struct ipc_objects *ipc;
+
+	/*
+	 * Held for writing from the look at what a rename moves to the rename, for reading while
+	 * a folder is made: what was decided on as a file is not a folder by then.
+	 */
+	pthread_rwlock_t entry_lock;
+
+	/* What the tool may read but never change, whatever the policy: the folder of sessions
+	 * and the log. Canonical; NULL: none. */
+	char *guarded[2];
+
+	/*
+	 * Set once when the run must end at once (a log that cannot be written): from then on
+	 * every call is refused. `failed_event` wakes the main loop.
+	 */
+	atomic_bool failed;
+	int failed_event;
+};
+
+/* Ends the run: no further call is allowed, the tool's tree is killed, exit 125. */
+void session_fail(struct session *session);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/actor.h"
+#include "supervisor/channel.h"
+#include "supervisor/filter.h"
+#include "supervisor/inject.h"
+#include "supervisor/ipc.h"
+#include "supervisor/kernel_abi.h"
+#include "supervisor/launch.h"
+#include "supervisor/pool.h"
+#include "supervisor/session.h"
+#include "supervisor/socket_names.h"
+#include "supervisor/stats.h"
+#include "supervisor/tree.h"
+
+enum {
+	GRACE_MS = 100, /* between SIGTERM and SIGKILL for what the tool leaves behind */
+};
+
+struct supervisor {
+	struct session session;
+	const struct run_config *config;
+	struct launch launch;
+	int channel;
+	int signals;
+	int timer;
+	uint64_t began;
+	bool ended;     /* the tool's first process */
+	bool stopped;
+	bool timed_out;
+	bool orphaned;  /* the guardian is dead */
+	int status;     /* of the tool's first process, waitpid(2) */
+};
+
+/* ------------------------------------------------------------------------ setting up */
+
+/* The main loop must not wait for a pause between execs that never comes. */
+static void init_trace_lock(struct session *session)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&session->trace_lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+static int open_session(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_config *config = supervisor->config;
+	struct session *session = &supervisor->session;
+	struct stat stat;
+
+	session->policy = config->policy;
+	session->observe = config->observe;
+	session->level = config->level;
+	session->self = getpid();
+	session->guardian = getppid();
+	session->listener = -1;
+	host_probe_quick(&session->host);
+	session->failed_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	session->self_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (session->failed_event < 0 || session->proc < 0 || session->self_fds < 0 ||
+	    fstat(session->proc, &stat) < 0)
+		return error_set(err, errno, "cannot open /proc");
+	session->proc_dev = stat.st_dev;
+	init_trace_lock(session);
+	session->identity = identity_new();
+	session->injector = injector_new();
+	session->ipc = ipc_objects_new();
+	pthread_rwlock_init(&session->entry_lock, NULL);
+	session->socket_names = socket_names_new();
+	session->stats = config->stats ? stats_new() : NULL;
+	if (!session->identity || !session->injector || !session->ipc || !session->socket_names || (config->stats && !session->stats))
+		return error_set(err, ENOMEM, "cannot start");
+	return 0;
+}
+
+static int open_audit(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_config *config = supervisor->config;
+	struct session *session = &supervisor->session;
+	const struct audit_config audit = {
+		.session = config->session_id,
+		.target = config->audit_target,
+		.folder = config->session_folder,
+		.level = config->level,
+	};
+	int error = audit_open(&audit, &session->audit, err);
+
+	if (error < 0)
+		return error;
+	session->guarded[0] = realpath(config->state_folder, NULL);
+	session->guarded[1] = realpath(audit_target(session->audit), NULL);
+	return 0;
+}
+
+static int write_start(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_config *config = supervisor->config;
+	const struct policy_source *sources;
+	struct audit_start start = {
+		.version = config->version,
+		.command = (const char *const *)config->command,
+		.engine = "notify",
+		.observe = config->observe,
+	};
+	int error;
+
+	start.policy_count = policy_sources(config->policy, &sources);
+	start.policies = calloc(start.policy_count + 1, sizeof(*start.policies));
+	if (!start.policies)
+		return error_set(err, ENOMEM, "audit");
+	for (size_t i = 0; i < start.policy_count; i++) {
+		start.policies[i].file = sources[i].file;
+		start.policies[i].sha256 = sources[i].sha256;
+	}
+	error = audit_write_start(supervisor->session.audit, &start);
+	free(start.policies);
+	if (error < 0)
+		return error_set(err, 0, "%s", audit_failure(supervisor->session.audit));
+	return 0;
+}
+
+/* Only what the policy can refuse, or what is to be logged, leaves the kernel. */
+static struct sensitivity sensitivity_of(const struct run_config *config)
+{
+	const struct policy *policy = config->policy;
+	const bool all = config->level == AUDIT_ALL;
+
+	return (struct sensitivity){
+		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
+		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
+			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
+	};
+}
+
+static int launch(struct supervisor *supervisor, const sigset_t *mask, struct error *err)
+{
+	const struct sensitivity sensitivity = sensitivity_of(supervisor->config);
+	struct session *session = &supervisor->session;
+	struct sock_fprog filter = {0};
+	int error = filter_build(&sensitivity, &filter, err);
+
+	if (error < 0)
+		return error;
+	error = launch_tool(supervisor->config, &session->host, &filter, mask,
+			    &supervisor->launch, err);
+	filter_free(&filter);
+	if (error < 0)
+		return error;
+	session->tool = supervisor->launch.pid;
+	session->listener = supervisor->launch.listener;
+	return 0;
+}
+
+/*
+ * Away from the terminal's signals and from group kills, and with room for descriptors. The tool has
+ * been forked by now, and stays in the guardian's group. The session is not left: the scheduler
+ * would take us for another workload than the tool's (sched(7), autogroup), and every call would
+ * cost twice the time.
+ */
+static int settle(struct supervisor *supervisor, struct error *err)
+{
+	struct rlimit limit;
+	sigset_t child;
+
+	if (setpgid(0, 0) < 0)
+		return error_set(err, errno, "setpgid");
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, "supervisor");
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	supervisor->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	supervisor->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (supervisor->signals < 0 || supervisor->timer < 0)
+		return error_set(err, errno, "cannot start");
+	return 0;
+}
+
+static void start_timer(struct supervisor *supervisor)
+{
+	const uint64_t ns = supervisor->config->wall_limit_ns;
+	const struct itimerspec limit = {
+		.it_value = {.tv_sec = (time_t)(ns / 1000000000U),
+			     .tv_nsec = (long)(ns % 1000000000U)},
+	};
+
+	if (ns)
+		timerfd_settime(supervisor->timer, 0, &limit, NULL);
+}
+
+/* ------------------------------------------------------------------------- main loop */
+
+static void tell_stopped(struct supervisor *supervisor, int sig)
+{
+	const struct message message = {.kind = MESSAGE_STOPPED, .sig = sig};
+
+	supervisor->stopped = true;
+	(void)!send(supervisor->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Takes what children have to say: the tool's first process, and orphans of its tree. */
+static void on_children(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+
+	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info))
+		;
+	pthread_rwlock_wrlock(&supervisor->session.trace_lock);
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status,
+				    WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WNOTHREAD);
+
+		if (pid <= 0)
+			break;
+		if (pid != supervisor->session.tool)
+			continue;
+		if (WIFSTOPPED(status)) {
+			tell_stopped(supervisor, WSTOPSIG(status));
+		} else if (WIFCONTINUED(status)) {
+			supervisor->stopped = false;
+		} else {
+			supervisor->status = status;
+			supervisor->ended = true;
+		}
+	}
+	if (supervisor->session.tool_taken && !supervisor->ended) {
+		supervisor->status = supervisor->session.tool_status;
+		supervisor->ended = true;
+	}
+	pthread_rwlock_unlock(&supervisor->session.trace_lock);
+}
+
+static void on_guardian(struct supervisor *supervisor)
+{
+	struct message message;
+	ssize_t got = recv(supervisor->channel, &message, sizeof(message), MSG_DONTWAIT);
+
+	if (got == 0) {
+		supervisor->orphaned = true;
+		return;
+	}
+	if (got != sizeof(message) || message.kind != MESSAGE_SIGNAL || supervisor->ended)
+		return;
+	if (message.sig == SIGCONT && !supervisor->stopped)
+		return;
+	kill(supervisor->session.tool, message.sig);
+}
+
+static void on_timeout(struct supervisor *supervisor)
+{
+	const struct audit_record record = {
+		.event = EVENT_LIMIT,
+		.detail = "limit wall",
+	};
+
+	supervisor->timed_out = true;
+	if (audit_write(supervisor->session.audit, &record) < 0)
+		session_fail(&supervisor->session);
+}
+
+static void serve(struct supervisor *supervisor)
+{
+	struct session *session = &supervisor->session;
+	struct pollfd polls[] = {
+		{.fd = supervisor->signals, .events = POLLIN},
+		{.fd = supervisor->channel, .events = POLLIN},
+		{.fd = supervisor->timer, .events = POLLIN},
+		{.fd = session->failed_event, .events = POLLIN},
+		{.fd = pool_watch_fd(session->pool), .events = POLLIN},
+	};
+	bool watching = false;
+
+	while (!supervisor->ended && !supervisor->timed_out && !supervisor->orphaned &&
+	       !atomic_load(&session->failed)) {
+		int ready = poll(polls, sizeof(polls) / sizeof(polls[0]),
+				 watching ? BLOCKING_TICK_MS : -1);
+
+		if (ready < 0)
+			continue;
+		if (polls[0].revents)
+			on_children(supervisor);
+		if (polls[1].revents)
+			on_guardian(supervisor);
+		if (polls[2].revents)
+			on_timeout(supervisor);
+		if (polls[4].revents || (watching && ready == 0))
+			watching = pool_watch(session->pool);
+	}
+}
+
+/* -------------------------------------------------------------------------- the end */
+
+/* Ends what is left of the tool's tree: asked first, then killed. */
+static void end_tree(struct supervisor *supervisor)
+{
+	const uint64_t until = stats_now() + GRACE_MS * 1000000ULL;
+	const bool at_once = supervisor->orphaned || atomic_load(&supervisor->session.failed);
+
+	if (!at_once && tree_has_children()) {
+		tree_signal(getpid(), SIGTERM);
+		tree_signal(getpid(), SIGCONT);
+	}
+	while (!at_once && tree_has_children() && stats_now() < until) {
+		struct pollfd child = {.fd = supervisor->signals, .events = POLLIN};
+
+		poll(&child, 1, 5);
+		on_children(supervisor);
+	}
+	tree_kill();
+	on_children(supervisor);
+}
+
+static int exit_code(const struct supervisor *supervisor)
+{
+	const int status = supervisor->status;
+
+	if (supervisor->timed_out)
+		return EXIT_TIMED_OUT;
+	if (!supervisor->ended || atomic_load(&supervisor->session.failed))
+		return EXIT_PROCTOR_FAILED;
+	if (WIFSIGNALED(status))
+		return EXIT_SIGNAL_BASE + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+static int finish(struct supervisor *supervisor, const char *failure)
+{
+	struct session *session = &supervisor->session;
+	struct run_outcome outcome = {
+		.exit_code = failure ? EXIT_PROCTOR_FAILED : exit_code(supervisor),
+		.timed_out = supervisor->timed_out,
+		.duration_ns = stats_now() - supervisor->began,
+		.failure = failure,
+		.audit = session->audit,
+		.stats = session->stats,
+	};
+
+	if (session->audit && !audit_failure(session->audit))
+		audit_write_end(session->audit, outcome.exit_code, outcome.duration_ns);
+	if (session->audit && audit_failure(session->audit)) {
+		outcome.failure = audit_failure(session->audit);
+		outcome.exit_code = EXIT_PROCTOR_FAILED;
+	} else if (!failure && atomic_load(&session->failed)) {
+		outcome.failure = "the supervisor could not go on";
+	}
+	supervisor->config->finished(supervisor->config, &outcome);
+	audit_close(session->audit);
+	return outcome.exit_code;
+}
+
+/* Says why nothing was run; the summary has no room for it. */
+static void explain_exec(const struct supervisor *supervisor)
+{
+	int error = launch_exec_error(&supervisor->launch);
+
+	if (error)
+		fprintf(stderr, "proctor: cannot execute %s: %s\n", supervisor->config->program,
+			strerror(error));
+}
+
+int supervise(const struct run_config *config, int channel, const sigset_t *mask)
+{
+	struct supervisor supervisor = {
+		.config = config,
+		.channel = channel,
+		.began = stats_now(),
+	};
+	struct error err = {0};
+	int error;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	error = open_session(&supervisor, &err);
+	if (error == 0)
+		error = open_audit(&supervisor, &err);
+	if (error == 0)
+		error = write_start(&supervisor, &err);
+	if (error == 0)
+		error = launch(&supervisor, mask, &err);
+	if (error == 0)
+		error = settle(&supervisor, &err);
+	if (error == 0)
+		error = pool_start(&supervisor.session, &err);
+	if (error < 0) {
+		tree_kill();
+		/* Killed from outside before its exec: as if it had been a moment later. */
+		supervisor.ended = supervisor.launch.killed_by != 0;
+		supervisor.status = supervisor.launch.killed_by;
+		return finish(&supervisor, supervisor.ended ? NULL : err.message);
+	}
+	start_timer(&supervisor);
+	launch_go(&supervisor.launch);
+	serve(&supervisor);
+	end_tree(&supervisor);
+	if (supervisor.ended && !supervisor.timed_out)
+		explain_exec(&supervisor);
+	return finish(&supervisor, NULL);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_SUPERVISE_H
+#define PROCTOR_SUPERVISOR_SUPERVISE_H
+
+#include <signal.h>
+
+#include "supervisor/run.h"
+
+/*
+ * The supervisor's whole life: opens the log, launches the tool, serves its calls, ends what it
+ * leaves behind. Runs in the guardian's child with all signals blocked; `channel` leads to the
+ * guardian, `mask` is the signal mask that the tool shall have. Returns the exit code.
+ */
+int supervise(const struct run_config *config, int channel, const sigset_t *mask);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_TRACEE_H
+#define PROCTOR_SUPERVISOR_TRACEE_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "supervisor/call.h"
+
+/*
+ * The calling thread, seen from outside. Everything here is a copy, taken once; whoever decides
+ * on it asks call_valid() afterwards, because the caller may have been killed and its id reused
+ * meanwhile (call_permit() does).
+ */
+
+/* Copies exactly `len` bytes. 0, -EFAULT, or another negative errno (not readable at all). */
+int tracee_read(struct call *call, uint64_t addr, void *buf, size_t len);
+
+/* Writes `len` bytes. As tracee_read(). */
+int tracee_write(struct call *call, uint64_t addr, const void *buf, size_t len);
+
+/*
+ * Copies a NUL-terminated string into buf. Returns its length, or -EFAULT, or -ENAMETOOLONG when
+ * no NUL stands within `size` bytes.
+ */
+ssize_t tracee_read_string(struct call *call, uint64_t addr, char *buf, size_t size);
+
+/*
+ * A copy of the argv at `addr`, for a record: NULL-terminated, one allocation (free()), cut to
+ * 256 strings of 4 KiB. NULL when it cannot be read.
+ */
+const char **tracee_read_argv(struct call *call, uint64_t addr);
+
+/*
+ * The descriptor `fd` of the caller as one of ours (pidfd_getfd(2)): the same open file
+ * description, O_CLOEXEC. Returns it, -EBADF, or another negative errno.
+ */
+int tracee_getfd(struct call *call, int fd);
+
+/*
+ * An O_PATH descriptor for the object that the caller's descriptor `fd`, its working folder
+ * (AT_FDCWD) leads to. Returns it, -EBADF, or another negative errno.
+ */
+int tracee_open_path(struct call *call, int fd);
+
+/*
+ * True when the caller has the object open: not only a name that leads to it in another process's
+ * /proc folder, nor an O_PATH descriptor, for which that is enough.
+ */
+bool tracee_holds(struct call *call, const struct stat *object);
+
+/* What a failed tracee_*() means for the call: EFAULT, EBADF and their like as the kernel would
+ * have said; anything else is a refusal, recorded. `arg` may be NULL. */
+struct reply tracee_failed(struct call *call, int error);
+
+/* ------------------------------------------------------------------ /proc/PID */
+
+struct proc_stat {
+	pid_t ppid;
+	pid_t pgrp;
+	pid_t session;
+	int tty;              /* tty_nr, 0: none */
+	uint64_t start_time;  /* clock ticks since boot */
+	uint64_t start_stack; /* 0 when not readable */
+	char state;
+};
+
+/* /proc/PID/stat (proc_pid_stat(5)); a thread id will do. 0 or a negative errno. */
+int proc_stat(const struct session *session, pid_t pid, struct proc_stat *ret);
+
+struct proc_status {
+	pid_t tgid;
+	mode_t umask;
+	uint64_t pending; /* signals waiting for the thread or its process */
+	uint64_t blocked;
+	char comm[64];
+};
+
+/* /proc/TID/status (proc_pid_status(5)). 0 or a negative errno. */
+int proc_status(const struct session *session, pid_t tid, struct proc_status *ret);
+
+/* Text of the link /proc/PID/NAME, e.g. "exe". Returns length or a negative errno. */
+ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,
+		      size_t size);
+
+#endif

@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Execution: what a policy does not allow does not make one step, however it is started."""
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+from harness import AT_FDCWD, LONG, WILD, array, call, check, equal, main, test
+
+WAYS = ("execve", "thread", "siblings", "vfork", "spawn", "fd", "fd-path", "liar")
+
+
+def put(t, name, where, mode=0o755):
+    """A copy of a test program in in/ or out/."""
+    path = f"{t.dir}/{where}"
+    shutil.copy(t.program(name), path)
+    os.chmod(path, mode)
+    return path
+
+
+def script(t, where, interpreter, mode=0o755, text="exit 5\n"):
+    path = f"{t.dir}/{where}"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!{interpreter}\n{text}")
+    os.chmod(path, mode)
+    return path
+
+
+def allowed(t, command, policy, code=None):
+    native = t.native(command)
+    run = t.run(command, policy)
+    equal((run.code, run.out), (native.code if native.code >= 0 else 128 - native.code, native.out),
+          command, run)
+    if code is not None:
+        equal(run.code, code, run)
+    equal(run.blocked, [], run)
+
+
+def denied(t, command, policy, path, native_code, **fields):
+    """It runs natively. Under proctor not; one record names it."""
+    native = t.native(command)
+    equal(native.code, native_code, "natively:", native)
+    run = t.run(command, policy)
+    equal((run.code, run.out), (77, "EACCES\n"), run)
+    return t.one_record(run, kind="exec", op="exec", path=path, errno="EACCES", **fields)
+
+
+@test
+def ways_to_execute(t):
+    good, bad = put(t, "one", "in/program"), put(t, "two", "out/program")
+    policy = t.wide(exec_deny=[t.outside])
+    for way in WAYS:
+        allowed(t, [t.program("execs"), way, good, "x"], policy, code=1)
+        record = denied(t, [t.program("execs"), way, bad, "x"], policy, bad, 2,
+                        syscall="execveat" if way == "fd" else "execve")
+        check(record["rule"]["source"].startswith(t.dir + "/policy.yaml:"), record)
+        equal(record["args"][1:], ["x"])
+
+
+@test
+def what_no_rule_allows(t):
+    bad = put(t, "two", "in/program")
+    policy = t.wide(execute=[t.bin, "/usr/bin"])
+    denied(t, [t.program("execs"), "execve", bad], policy, bad, 2, rule=None, arg=bad)
+    denied(t, [t.program("execs"), "execve", "program"], policy, bad, 2, rule=None, arg="program")
+    os.symlink(bad, t.inside + "/true")
+    denied(t, [t.program("execs"), "execve", "./true"], policy, bad, 2, arg="./true")
+
+
+@test
+def first_program(t):
+    """126 when the policy refuses the command itself, 127 when there is none."""
+    bad = put(t, "two", "in/program")
+    policy = t.wide(execute=["/usr/bin"])
+    run = t.run([bad], policy)
+    equal(run.code, 126, run)
+    t.one_record(run, kind="exec", path=bad)
+    check("proctor: " in run.err, run)
+    run = t.run([t.inside + "/nothing"], policy)
+    equal(run.code, 127, run)
+    equal(run.blocked, [])
+    for name, code in (("no-such-command", 127), (t.inside + "/file", 126), (t.inside, 126)):
+        line, _ = t.command([name], t.wide())
+        run = t.native(line)
+        equal(run.code, code, name, run)
+        check("proctor: " in run.err, run)
+
+
+@test
+def copies_where_writing_is_allowed(t):
+    """A denied program copied to where nothing may be run."""
+    bad = put(t, "two", "out/program")
+    policy = t.wide(execute=[t.bin, "/usr/bin", "/bin"], exec_deny=[t.outside])
+    run = t.run(["/bin/sh", "-c", f"cp {bad} copy && ./copy"], policy)
+    equal(run.code, 126, run)
+    t.one_record(run, kind="exec", path=t.inside + "/copy")
+    os.link(bad, t.inside + "/name")
+    denied(t, [t.program("execs"), "execve", "./name"], policy, t.inside + "/name", 2)
+
+
+@test
+def scripts(t):
+    good = script(t, "in/good", "/bin/sh")
+    policy = t.wide(exec_deny=[t.outside])
+    allowed(t, [t.program("execs"), "execve", good, "x"], policy, code=5)
+    # The interpreter is refused.
+    bad = put(t, "two", "out/program")
+    path = script(t, "in/script", bad)
+    record = denied(t, [t.program("execs"), "execve", path], policy, bad, 2)
+    equal(record["arg"], bad)
+    # The script is refused, its interpreter is not.
+    path = script(t, "out/script", "/bin/sh")
+    denied(t, [t.program("execs"), "execve", path], policy, path, 5)
+    # Interpreters that are scripts themselves.
+    inner = script(t, "in/inner", bad)
+    outer = script(t, "in/outer", inner)
+    denied(t, [t.program("execs"), "execve", outer], policy, bad, 2)
+    outer = script(t, "in/outer", good)
+    allowed(t, [t.program("execs"), "execve", outer, "y"], policy)
+    # By way of a link, relative, with spaces and an argument.
+    os.symlink("../out/program", t.inside + "/name")
+    path = script(t, "in/script", "  ./name  argument")
+    denied(t, [t.program("execs"), "execve", path], policy, bad, 2)
+    allowed(t, [t.program("execs"), "execve", script(t, "in/x", "/usr/bin/env sh")], policy, code=5)
+
+
+@test
+def odd_scripts(t):
+    """Errors are the kernel's own."""
+    policy = t.wide()
+    chain = script(t, "in/chain0", "/bin/sh")
+    for number in range(1, 8):
+        chain = script(t, f"in/chain{number}", chain)
+        allowed(t, [t.program("execs"), "execve", chain], policy)
+    for interpreter in ("/nowhere/at/all", "", " ", "/" + "x" * 300, "/bin/sh\0x", t.inside,
+                        t.inside + "/file"):
+        path = t.inside + "/odd"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!{interpreter}\nexit 6\n")
+        os.chmod(path, 0o755)
+        allowed(t, [t.program("execs"), "execve", path], policy)
+    allowed(t, [t.program("execs"), "execve", script(t, "in/noexec", "/bin/sh", 0o644)], policy)
+    with open(t.inside + "/empty-file", "wb"):
+        pass
+    os.chmod(t.inside + "/empty-file", 0o755)
+    allowed(t, [t.program("execs"), "execve", "./empty-file"], policy)
+
+
+@test
+def errors_as_natively(t):
+    policy = t.wide()
+    put(t, "one", "in/no-x", 0o644)
+    put(t, "one", "in/unreadable", 0o111)
+    with open(t.inside + "/garbage", "wb") as file:
+        file.write(b"\x7fELF" + bytes(100))
+    os.chmod(t.inside + "/garbage", 0o755)
+    os.mkfifo(t.inside + "/fifo", 0o755)
+    for path in ("nothing", "file", "folder", "file/x", "loop", "dangling", "no-x", "garbage",
+                 "fifo",
+                 "/dev/null", "", "x" * 256, "y/" * 3000):
+        allowed(t, [t.program("execs"), "execve", path], policy)
+    allowed(t, [t.program("execs"), "environ", t.program("one")], policy)
+    one = t.program("one")
+    t.same(call("execve", WILD, WILD, WILD), call("execve", one, WILD, 0),
+           call("execve", one, 0, WILD), call("execveat", 99, "x", 0, 0, 0),
+           call("execveat", AT_FDCWD, one, 0, 0, 0x100000), call("execveat", AT_FDCWD, "", 0, 0, 0),
+           call("execveat", AT_FDCWD, "loop", 0, 0, 0x100),
+           call("execve", one, array("x" * 200000), 0), policy=policy)
+
+
+@test
+def arguments_as_natively(t):
+    tell = t.program("execs")
+    policy = t.wide()
+    for way in ("empty", "liar", "execve", "thread", "vfork", "fd"):
+        command = [t.program("execs"), way, tell, "tell", "two words", "", "é\n"]
+        native, run = t.native(command), t.run(command, policy)
+        strip = [line for line in run.out.splitlines()
+                 if not line.startswith(("env PROCTOR_SESSION=", "no_new_privs"))]
+        plain = [line for line in native.out.splitlines() if not line.startswith("no_new_privs")]
+        equal(strip, plain, way, run)
+
+
+@test
+def own_image_and_memory(t):
+    """/proc/self/exe is a name like another; a memfd has none and is no rule's."""
+    policy = t.wide(execute=[t.bin, "/usr/bin"])
+    execs = t.program("execs")
+    run = t.run([execs, "execve", "/proc/self/exe", "tell"], policy)
+    equal((run.code, run.blocked), (0, []), run)
+    denied_exe = put(t, "execs", "out/execs")
+    run = t.run([t.program("execs"), "memfd", denied_exe], policy)
+    equal((run.code, run.out), (77, "EACCES\n"), run)
+    t.one_record(run, kind="exec", syscall="execveat")
+
+
+@test
+def not_busy(t):
+    """A program that was just written can be run: nobody holds it open for writing."""
+    command = [t.program("execs"), "busy", t.program("one"), "500"]
+    run = t.run(command, t.wide())
+    equal((run.code, run.out), (0, ""), run)
+    run = t.run([*command[:3], "100"], t.narrow(), options=("-q", "--log", "all"))
+    equal((run.code, run.out), (0, ""), run)
+
+
+@test
+def many_execs(t):
+    """One after the other, and eight at once."""
+    one = t.program("one")
+    command = [t.program("execs"), "loop", one, "2000" if LONG else "100"]
+    run = t.run(command, t.wide(exec_deny=["/nowhere"]))
+    equal((run.code, run.out), (0, ""), run)
+    line = " & ".join([" ".join([*command[:3], "25"])] * 8) + " & wait"
+    run = t.run(["/bin/sh", "-c", line], t.wide(exec_deny=["/nowhere"]))
+    equal((run.code, run.out, run.err), (0, "", ""), run)
+
+
+@test
+def set_user_id(t):
+    """A set-user-ID program gains nothing."""
+    path = put(t, "execs", "in/suid", 0o4755)
+    if t.root:
+        os.chown(path, 1, 1)
+        os.chmod(path, 0o6755)
+        native = t.native([path, "tell"])
+        check("uid 0 1 gid 0 1" in native.out, native)
+    run = t.run([path, "tell"], t.wide())
+    uid, gid = os.geteuid(), os.getegid()
+    check(f"uid {uid} {uid} gid {gid} {gid}\n" in run.out, run)
+    check("no_new_privs 1" in run.out, run)
+
+
+@test
+def loader_as_program(t):
+    """ld.so runs what it is given: it is only allowed where a policy says so."""
+    if t.static:
+        return
+    loader = "/lib64/ld-linux-x86-64.so.2"
+    bad = put(t, "two", "in/program")
+    policy = t.wide(execute=[t.bin, "/usr/bin"])
+    native = t.native([t.program("execs"), "execve", loader, bad])
+    equal(native.code, 2, native)
+    run = t.run([t.program("execs"), "execve", loader, bad], policy)
+    equal((run.code, run.out), (77, "EACCES\n"), run)
+    t.one_record(run, kind="exec", path=os.path.realpath(loader))
+
+
+@test
+def exec_records(t):
+    """--log all: each image has an id of its own, and its parent's."""
+    run = t.run(["/bin/sh", "-c", f"{t.program('one')}; {t.program('two')}; true"], t.wide(),
+                options=("-q", "--log", "all"))
+    execs = [record for record in run.records if record["event"] == "exec"]
+    equal([record["path"] for record in execs][-2:], [t.program("one"), t.program("two")])
+    ids = [record["exec_id"] for record in execs]
+    equal(len(set(ids)), len(ids), ids)
+    equal(execs[0]["parent_exec_id"], 0)
+    for record in execs[1:]:
+        equal(record["parent_exec_id"], execs[0]["exec_id"], record)
+
+
+@test
+def unreadable_program(t):
+    """A program that may be run but not read."""
+    path = put(t, "one", "in/secret", 0o111)
+    native = t.native([t.program("execs"), "execve", path])
+    run = t.run([t.program("execs"), "execve", path], t.wide())
+    equal(run.code, native.code, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

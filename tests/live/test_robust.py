@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A tool that makes many calls, dies in the middle of one, or blocks in one."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from harness import LONG, Skip, check, children, equal, main, test, wait_until
+
+
+def memory_of(pid):
+    """Resident kilobytes."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1])
+    return 0
+
+
+@test
+def many_calls(t):
+    """10^5 (10^6) mediated calls of 8 threads: no descriptor and no memory is lost."""
+    total = 1000000 if LONG else 100000
+    command = [t.program("hammer"), "calls", "8", str(total // 8), t.inside]
+    line, log = t.command(command, t.wide())
+    process = t.spawn(line, stdin=subprocess.PIPE)
+    try:
+        equal(process.stdout.readline(), "half\n")
+        supervisor = children(process.pid)[0]
+        seen = []
+        for _ in range(2):
+            time.sleep(0.05)
+            try:
+                seen.append((len(os.listdir(f"/proc/{supervisor}/fd")), memory_of(supervisor)))
+            except PermissionError:
+                seen.append((0, memory_of(supervisor)))
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            if len(seen) == 1:
+                equal(process.stdout.readline(), "half\n")
+        process.communicate(timeout=30)
+        equal(process.returncode, 0)
+        check(seen[1][0] <= seen[0][0], "descriptors:", seen)
+        check(seen[1][1] <= seen[0][1] + 300, "kilobytes:", seen)
+    finally:
+        process.kill()
+        process.wait()
+    t.validate(log)
+
+
+@test
+def callers_killed(t):
+    """At random points; the others are served, and proctor ends as it should."""
+    line, log = t.command([t.program("hammer"), "calls", "1", "21000" if LONG else "7000",
+                           t.inside],
+                          t.wide())
+    script = (f'"$@" & pid=$!; i=0; while [ $i -lt {1000 if LONG else 150} ]; do '
+              f'{t.program("hammer")} victim {t.inside} & v=$!; sleep 0.00$((i % 9)); '
+              "kill -9 $v; wait $v 2>/dev/null; i=$((i+1)); done; "
+              "{ echo; echo; } > go; wait $pid")
+    command = line[line.index("--") + 1:]
+    os.mkfifo(t.inside + "/go")
+    run = t.run(["/bin/bash", "-c", 'exec 5<>go; ' + script.replace('"$@"', '"$@" <&5'), "sh",
+                 *command],
+                t.wide())
+    equal(run.code, 0, run)
+    check(run.out.count("half") == 2, run)
+    equal(run.blocked, [])
+    check(not os.path.exists(log) or True)
+
+
+@test
+def supervisor_serves_after_kills(t):
+    """Threads of one process, one killed group after the other, in calls that make records."""
+    rng = random.Random(1)
+    line, log = t.command(["/bin/sh", "-c",
+                           f"while :; do {t.program('hammer')} victim {t.inside} & sleep 20; done"],
+                          t.wide())
+    process = t.spawn(line)
+    try:
+        supervisor = wait_until(lambda: children(process.pid))[0]
+        tool = wait_until(lambda: children(supervisor))[0]
+        for _ in range(200 if LONG else 60):
+            victims = wait_until(lambda: children(tool))
+            check(victims, "the shell is not served any more")
+            time.sleep(rng.random() * 0.01)
+            for pid in victims:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        check(process.poll() is None, "proctor has ended")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    t.validate(log)
+
+
+@test
+def many_processes(t):
+    run = t.run([t.program("hammer"), "forks", "200", t.inside], t.wide())
+    equal((run.code, run.out), (0, "bad 0\n"), run)
+
+
+@test
+def many_threads(t):
+    run = t.run([t.program("hammer"), "threads", "200", t.inside], t.wide())
+    equal(run.code, 0, run)
+
+
+@test
+def blocked_opens(t):
+    """Twenty opens of FIFOs that nobody opens at the other end: the rest goes on."""
+    script = ("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do mkfifo f$i; "
+              "(echo $i > f$i) & done; sleep 0.1; echo x > other; cat other; "
+              "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat f$i; done; wait")
+    native = t.native(["/bin/sh", "-c", script])
+    t.plant()
+    began = time.monotonic()
+    run = t.run(["/bin/sh", "-c", script], t.wide(), options=("-q", "--log", "all"))
+    equal((run.code, run.out), (native.code, native.out), run)
+    check(time.monotonic() - began < 10, "it took", time.monotonic() - began)
+    # Blocked for ever, and ended with the tool.
+    run = t.run(["/bin/sh", "-c", "mkfifo g; (cat g > h) & (echo x > g2; mkfifo g3; : > g3) & "
+                                  "sleep 0.2; echo done"], t.wide())
+    equal((run.code, run.out), (0, "done\n"), run)
+
+
+@test
+def signal_in_a_blocked_open(t):
+    """EINTR without SA_RESTART; with it, the call goes on."""
+    for way in ("plain", "restart"):
+        outs = []
+        for native in (True, False):
+            path = f"{t.inside}/fifo-{way}-{native}"
+            os.mkfifo(path)
+            command = [t.program("hammer"), "fifo", path, way]
+            if not native:
+                command, _ = t.command(command, t.wide())
+            process = t.spawn(command)
+
+            def reader(name=path):
+                fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+                time.sleep(0.3)
+                os.close(fd)
+            equal(process.stdout.readline(), "opening\n")
+            time.sleep(0.6)
+            helper = threading.Thread(target=reader)
+            if way == "restart":
+                helper.start()
+            stdout, _ = process.communicate(timeout=10)
+            outs.append(stdout)
+            if way == "restart":
+                helper.join()
+        equal(outs[1], outs[0], way)
+        equal(outs[0], "EINTR alarms 1\n" if way == "plain" else "open alarms 1\n")
+
+
+@test
+def killed_in_a_blocked_open(t):
+    run = t.run(["/bin/sh", "-c",
+                 "mkfifo f; i=0; while [ $i -lt 20 ]; do (exec 2>/dev/null; : > f) & "
+                                  "p=$!; sleep 0.01; kill -9 $p; wait $p; "
+                                  "i=$((i+1)); done; echo end"],
+                t.wide())
+    equal((run.code, run.out), (0, "end\n"), run)
+
+
+@test
+def descriptors_exhausted_by_the_tool(t):
+    """Its table full, and many processes with full tables."""
+    run = t.run(["/usr/bin/python3", "-S", "-c",
+                 "import os\n"
+                 "for _ in range(5):\n"
+                 "    if os.fork() == 0:\n"
+                 "        try:\n"
+                 "            while True: os.open('file', os.O_RDWR)\n"
+                 "        except OSError as e: print(e.errno, flush=True)\n"
+                 "        os._exit(0)\n"
+                 "while True:\n"
+                 "    try: os.wait()\n"
+                 "    except ChildProcessError: break\n"], t.wide())
+    equal((run.code, run.out), (0, "24\n" * 5), run)
+
+
+@test
+def many_rules(t):
+    """Ten thousand."""
+    deny = [f"{t.outside}/secret-{number}" for number in range(10000)]
+    began = time.monotonic()
+    found = t.run(["/bin/cat", "file"], t.wide(deny=deny))
+    equal(found.out, "contents of in/file\n")
+    check(time.monotonic() - began < 5, "it took", time.monotonic() - began)
+    if not found.records:
+        raise Skip("no log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
