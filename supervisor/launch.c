@@ -159,23 +159,37 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
 }
 
+/*
+ * The child has ended, or is about to, without our doing: takes its status. `go` is closed first, so
+ * that one that lives after all ends as well and nobody waits for ever.
+ */
+static int child_ended(struct launch *launch, struct error *err)
+{
+	int ended;
+
+	close_fd(&launch->go);
+	while (waitpid(launch->pid, &ended, 0) < 0) {
+		if (errno != EINTR)
+			return error_set(err, errno, "waitpid");
+	}
+	if (WIFSIGNALED(ended))
+		launch->killed_by = WTERMSIG(ended);
+	launch->pid = -1;
+	return error_set(err, ECHILD, "the tool's process ended before it could start");
+}
+
 /* Waits for the child's word and takes the listener out of it. */
 static int take_listener(struct launch *launch, struct error *err)
 {
 	AUTO_CLOSE int pidfd = -1;
 	struct child_status status;
 	ssize_t got;
-	int ended;
 
 	do
 		got = read(launch->status, &status, sizeof(status));
 	while (got < 0 && errno == EINTR);
-	if (got != sizeof(status)) {
-		if (waitpid(launch->pid, &ended, 0) == launch->pid && WIFSIGNALED(ended))
-			launch->killed_by = WTERMSIG(ended);
-		launch->pid = -1;
-		return error_set(err, ECHILD, "the tool's process ended before it could start");
-	}
+	if (got != sizeof(status))
+		return child_ended(launch, err);
 	if (status.error == EBUSY)
 		return error_set(err, 0,
 				 "this process is under a seccomp supervisor already (proctor inside "
@@ -186,6 +200,9 @@ static int take_listener(struct launch *launch, struct error *err)
 	if (pidfd < 0)
 		return error_set(err, errno, "pidfd_open");
 	launch->listener = pidfd_getfd(pidfd, status.listener, 0);
+	/* The child keeps it open until it may go on: it has been killed. */
+	if (launch->listener < 0 && (errno == ESRCH || errno == EBADF))
+		return child_ended(launch, err);
 	if (launch->listener < 0)
 		return error_set(err, errno, "cannot take the seccomp listener (pidfd_getfd)");
 	return 0;
