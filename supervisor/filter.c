@@ -76,9 +76,21 @@ static const uint64_t unshare_time_flag = 0x00000080; /* CLONE_NEWTIME */
 /* Flags with which an open may change something. */
 static const uint64_t open_change_flags = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
 
-static int allow(scmp_filter_ctx context, const struct syscall_row *row)
+/* Calls that are never notified, whatever their arguments. */
+static bool passes(const struct sensitivity *sensitive, const struct syscall_row *row)
 {
-	return seccomp_rule_add_exact_array(context, SCMP_ACT_ALLOW, row->nr, 0, NULL);
+	switch (row->trap) {
+	case TRAP_NEVER:
+		return true;
+	case TRAP_EXEC:
+		return !sensitive->exec;
+	case TRAP_NET:
+		return !sensitive->network;
+	case TRAP_NONZERO:
+		return row->class == CLASS_NETWORK && !sensitive->network;
+	default:
+		return false;
+	}
 }
 
 static int allow_if(scmp_filter_ctx context, const struct syscall_row *row, unsigned int arg,
@@ -94,7 +106,8 @@ static int allow_if(scmp_filter_ctx context, const struct syscall_row *row, unsi
 	return seccomp_rule_add_exact_array(context, SCMP_ACT_ALLOW, row->nr, 1, &condition);
 }
 
-/* What is not allowed by a rule is notified: the program's default. */
+/* What is not allowed by a rule is notified: the program's default. What passes() is decided in front
+ * of the program: a rule of libseccomp's for each would take most of the time that a start takes. */
 static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		   const struct syscall_row *row)
 {
@@ -102,13 +115,17 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	const uint64_t low = UINT32_MAX;
 	int error;
 
+	if (passes(sensitive, row))
+		return 0;
 	switch (row->trap) {
 	case TRAP_NEVER:
-		return allow(context, row);
 	case TRAP_ALWAYS:
 	case TRAP_CHANGE:
+	case TRAP_EXEC:
 	case TRAP_FCNTL:
 	case TRAP_IOCTL:
+	case TRAP_NET:
+	case TRAP_OPENAT2:
 	case TRAP_PRCTL:
 	case TRAP_SOCKOPT:
 		return 0;
@@ -119,15 +136,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		if (error < 0 || sensitive->read)
 			return error;
 		return allow_if(context, row, row->trap_arg, open_change_flags, 0);
-	case TRAP_OPENAT2:
-		return 0;
-	case TRAP_EXEC:
-		return sensitive->exec ? 0 : allow(context, row);
-	case TRAP_NET:
-		return sensitive->network ? 0 : allow(context, row);
 	case TRAP_NONZERO:
-		if (row->class == CLASS_NETWORK && !sensitive->network)
-			return allow(context, row);
 		return allow_if(context, row, row->trap_arg, whole, 0);
 	case TRAP_NAMESPACES:
 		return allow_if(context, row, row->trap_arg,
@@ -183,8 +192,10 @@ static int generate(const struct sensitivity *sensitivity, struct sock_fprog *re
 	return error;
 }
 
+enum { FRONT_MAX = 1024 };
+
 struct assembler {
-	struct sock_filter code[128];
+	struct sock_filter code[FRONT_MAX];
 	unsigned short len;
 };
 
@@ -204,9 +215,48 @@ static void give(struct assembler *assembler, unsigned int action)
 	emit(assembler, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* In front of libseccomp's program: foreign ABIs are notified (to be recorded and killed), and the
- * calls of by_command[] are decided. */
-static void assemble_front(struct assembler *assembler)
+/*
+ * Numbers that pass are allowed, by runs of numbers from small to large: a run ends where the first
+ * number stands that is treated otherwise, and what is not known to the table never passes.
+ */
+static void assemble_passing(struct assembler *assembler, const struct sensitivity *sensitive)
+{
+	unsigned short to_rest[FRONT_MAX];
+	const struct syscall_row *rows;
+	size_t to_rest_count = 0;
+	int next = 0; /* the least number not decided on yet */
+	size_t count;
+
+	rows = syscall_rows(&count);
+	for (size_t i = 0; i < count;) {
+		size_t end = i;
+
+		while (end < count && rows[end].nr == rows[i].nr + (int)(end - i) &&
+		       passes(sensitive, &rows[end]))
+			end++;
+		if (end == i) {
+			i++;
+			continue;
+		}
+		if (rows[i].nr > next) {
+			emit(assembler, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+								     (unsigned int)rows[i].nr, 1, 0));
+			to_rest[to_rest_count++] = assembler->len;
+			emit(assembler, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+		}
+		next = rows[end - 1].nr + 1;
+		emit(assembler, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+							     (unsigned int)next, 1, 0));
+		give(assembler, SECCOMP_RET_ALLOW);
+		i = end;
+	}
+	for (size_t i = 0; i < to_rest_count; i++)
+		assembler->code[to_rest[i]].k = assembler->len - to_rest[i] - 1U;
+}
+
+/* In front of libseccomp's program: foreign ABIs are notified (to be recorded and killed), the
+ * calls of by_command[] are decided, and what passes is allowed. */
+static void assemble_front(struct assembler *assembler, const struct sensitivity *sensitive)
 {
 	const struct syscall_row *rows;
 	size_t row_count;
@@ -241,6 +291,7 @@ static void assemble_front(struct assembler *assembler)
 			give(assembler, SECCOMP_RET_USER_NOTIF);
 		}
 	}
+	assemble_passing(assembler, sensitive);
 }
 
 int filter_build(const struct sensitivity *sensitivity, struct sock_fprog *ret, struct error *err)
@@ -253,7 +304,7 @@ int filter_build(const struct sensitivity *sensitivity, struct sock_fprog *ret, 
 		free(main_program.filter);
 		return error_set(err, -error, "cannot build the seccomp filter");
 	}
-	assemble_front(&front);
+	assemble_front(&front, sensitivity);
 	ret->filter = calloc((size_t)front.len + main_program.len, sizeof(struct sock_filter));
 	if (ret->filter && main_program.filter) {
 		memcpy(ret->filter, front.code, front.len * sizeof(struct sock_filter));
