@@ -176,18 +176,28 @@ static int launch(struct supervisor *supervisor, const sigset_t *mask, struct er
 }
 
 /*
- * Away from the terminal's signals and from group kills, and with room for descriptors. The tool has
- * been forked by now, and stays in the guardian's group. The session is not left: the scheduler
- * would take us for another workload than the tool's (sched(7), autogroup), and every call would
- * cost twice the time.
+ * Away from the terminal's signals and from group kills. The tool has been forked by now, and stays in
+ * the guardian's group. The session is not left: the scheduler would take us for another workload than
+ * the tool's (sched(7), autogroup), and every call would cost more. But where nobody does job control,
+ * we would count as the one who does: if we were killed while anything in the group is stopped, the
+ * kernel would hang up the whole group, the user's script included (kernel/exit.c,
+ * kill_orphaned_pgrp()).
  */
+static int leave_group(const struct session *session)
+{
+	if (tree_group_is_orphaned(session->guardian))
+		return (int)setsid();
+	return setpgid(0, 0);
+}
+
+/* Apart from the tool, and with room for descriptors. */
 static int settle(struct supervisor *supervisor, struct error *err)
 {
 	struct rlimit limit;
 	sigset_t child;
 
-	if (setpgid(0, 0) < 0)
-		return error_set(err, errno, "setpgid");
+	if (leave_group(&supervisor->session) < 0)
+		return error_set(err, errno, "cannot leave the process group");
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "supervisor");
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

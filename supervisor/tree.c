@@ -141,6 +141,21 @@ bool tree_owns_group(pid_t root, pid_t pgrp, pid_t but)
 	return true;
 }
 
+bool tree_group_is_orphaned(pid_t pid)
+{
+	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const pid_t session = getsid(pid);
+	const pid_t pgrp = getpgid(pid);
+	struct process process = {0};
+
+	while (proc >= 0 && read_process(proc, pid, &process) == 0 && process.ppid > 0) {
+		pid = process.ppid;
+		if (getpgid(pid) != pgrp)
+			return getsid(pid) != session;
+	}
+	return true;
+}
+
 unsigned int tree_signal(pid_t root, int sig)
 {
 	AUTO_FREE struct process *list = NULL;

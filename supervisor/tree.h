@@ -18,6 +18,12 @@ bool tree_contains(pid_t root, pid_t pid);
  */
 bool tree_owns_group(pid_t root, pid_t pgrp, pid_t but);
 
+/*
+ * True when the process group of `pid` is orphaned as far as its ancestors tell: none of them is of
+ * another group of the same session, as a shell with job control is (setpgid(2), exit(3p)).
+ */
+bool tree_group_is_orphaned(pid_t pid);
+
 /* Sends `sig` to every descendant of `root`. Returns how many there were. */
 unsigned int tree_signal(pid_t root, int sig);
 

@@ -286,7 +286,7 @@ def control_of_own(t):
     script = ("import os, signal, resource, time\n"
               "pid = os.fork()\n"
               "if pid == 0: time.sleep(20)\n"
-              "os.setpriority(os.PRIO_PROCESS, pid, 3)\n"
+              "os.setpriority(os.PRIO_PROCESS, pid, 19)\n"
               "os.sched_setaffinity(pid, {0})\n"
               "print(os.sched_getaffinity(pid), os.getpriority(os.PRIO_PROCESS, pid))\n"
               "resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))\n"

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -226,6 +227,32 @@ def group_signals_come_once(t):
         os.kill(process.pid, signal.SIGUSR1)
         counts.append(finish(process)[1:2])
     equal(counts[0], counts[1])
+
+
+STOPS_AND_ENDS = "sleep 60 & kill -STOP $!; sleep 0.2; exit 4"
+STOPS_ONE = "sleep 60 & kill -STOP $!; echo ready; sleep 60"
+
+
+@test
+def group_without_job_control(t):
+    """As under cron: what the tool leaves stopped is no reason to hang up the script around it."""
+    line, _ = t.command([SH, "-c", STOPS_AND_ENDS], t.wide(), ["-q"])
+    for command in ([SH, "-c", STOPS_AND_ENDS], line):
+        script = f"trap 'echo hung up' HUP; {shlex.join(command)}; echo code $?"
+        process = t.spawn([SH, "-c", script], start_new_session=True)
+        equal(process.stdout.readline(), "code 4\n", command)
+        os.killpg(process.pid, signal.SIGKILL)
+        finish(process)
+    # The supervisor is killed: the kernel looks whether its children leave an orphaned group.
+    line, _ = t.command([SH, "-c", STOPS_ONE], t.wide(), ["-q"])
+    script = f"trap 'echo hung up' HUP; {shlex.join(line)}; echo code $?"
+    process = t.spawn([SH, "-c", script], start_new_session=True)
+    equal(line_of(process), "ready")
+    guardian = wait_until(lambda: children(process.pid))[0]
+    supervisor = wait_until(lambda: children(guardian))[0]
+    wait_until(lambda: any(state_of(pid) == "T" for pid in descendants(supervisor)))
+    os.kill(supervisor, signal.SIGKILL)
+    equal(finish(process)[1], "code 125\n")
 
 
 # ------------------------------------------------------------------ terminals

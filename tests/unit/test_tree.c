@@ -39,6 +39,49 @@ static pid_t grow(pid_t *ret_grandchild, bool leave)
 	return child;
 }
 
+/* The exit status of a child that does `act`. */
+static int in_child(int (*act)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(act());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int own_group(void)
+{
+	return setpgid(0, 0) == 0 && !tree_group_is_orphaned(getpid());
+}
+
+static int deeper_in_own_group(void)
+{
+	return setpgid(0, 0) == 0 && in_child(own_group) &&
+	       in_child(own_group); /* its own parent is in another group of this session */
+}
+
+static int same_group(void)
+{
+	return tree_group_is_orphaned(getpid());
+}
+
+static int own_session(void)
+{
+	return setsid() > 0 && tree_group_is_orphaned(getpid()) && in_child(same_group) &&
+	       in_child(own_group);
+}
+
+START_TEST(orphaned_groups)
+{
+	ck_assert_int_eq(in_child(own_group), 1);
+	ck_assert_int_eq(in_child(deeper_in_own_group), 1);
+	ck_assert_int_eq(in_child(own_session), 1);
+}
+END_TEST
+
 START_TEST(contains_descendants)
 {
 	pid_t grandchild;
@@ -115,6 +158,7 @@ int main(void)
 	tcase_add_test(tests, contains_descendants);
 	tcase_add_test(tests, contains_orphans);
 	tcase_add_test(tests, kills_all);
+	tcase_add_test(tests, orphaned_groups);
 	tcase_add_test(tests, owns_groups);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
