@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -562,6 +563,9 @@ def stage(base):
 
 def main():
     load_validator()
+    for number in signal.valid_signals():  # nohup and background jobs leave some ignored
+        if signal.getsignal(number) == signal.SIG_IGN and number != signal.SIGPIPE:
+            signal.signal(number, signal.SIG_DFL)
     base = os.path.realpath(tempfile.mkdtemp(prefix="live-"))
     total = [0, 0, 0]
     os.umask(0o022)
