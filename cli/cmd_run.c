@@ -250,6 +250,21 @@ static int plan_session(struct plan *plan, bool with_folder, struct error *err)
 	return plan->session_folder ? 0 : -1;
 }
 
+/* What nobody enforces is refused: nobody must think that it holds. True: nothing is. */
+static bool can_enforce(const struct policy *policy)
+{
+	const struct policy_pending *pending;
+	const size_t count = policy_pending(policy, &pending);
+
+	for (size_t i = 0; i < count; i++) {
+		terminal_print(stderr, pending[i].file, SIZE_MAX);
+		fprintf(stderr, ":%u:%u: this version cannot enforce %s yet; take it out to run "
+				"without it\n",
+			pending[i].line, pending[i].column, pending[i].what);
+	}
+	return count == 0;
+}
+
 static int run(const struct run_options *run_options, char **command)
 {
 	AUTO_PLAN struct plan plan = {0};
@@ -266,7 +281,7 @@ static int run(const struct run_options *run_options, char **command)
 	struct error err = {0};
 
 	plan.policy = load_policies(run_options->policies, run_options->policy_count);
-	if (!plan.policy)
+	if (!plan.policy || !can_enforce(plan.policy))
 		return EXIT_PROCTOR_FAILED;
 	plan.program = find_program(command[0]);
 	if (!plan.program)
@@ -281,8 +296,9 @@ static int run(const struct run_options *run_options, char **command)
 	config.environment = plan.tool_environment;
 	config.state_folder = plan.state_folder;
 	config.session_folder = plan.session_folder;
-	config.wall_limit_ns =
-		run_options->timeout_ns ? run_options->timeout_ns : policy_wall_limit(plan.policy);
+	config.wall_limit_ns = run_options->timeout_ns;
+	if (!config.wall_limit_ns && policy_limit(plan.policy, LIMIT_WALL))
+		config.wall_limit_ns = policy_limit(plan.policy, LIMIT_WALL)->value;
 	if (run_options->verbose)
 		say("session", plan.id);
 	return run_tool(&config);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "supervisor/table.h"
 
 static const char *nonempty(const char *name)
 {
@@ -52,6 +53,7 @@ int policy_context_init(struct policy_context *ret, struct error *err)
 		.tmpdir = copy_of(nonempty("TMPDIR"), "/tmp"),
 		.uid = getuid(),
 		.environ = environ,
+		.syscall_name = syscall_name_at,
 	};
 	ret->profile_dir = profile_folder(ret->home);
 	return 0;

@@ -44,13 +44,19 @@ enum access_op {
  * left in it) for CLASS_FILE and CLASS_EXEC; a path of one of the caller's own
  * /proc folders is given as "/proc/self/..." or "/proc/thread-self/...", which is
  * how a policy names it. `endpoint` is set for OP_CONNECT, OP_BIND, OP_SEND and
- * OP_LISTEN. Nothing is owned.
+ * OP_LISTEN; with `host` its family may be AF_UNSPEC: the name is not looked up
+ * yet, and only rules that do not depend on the address speak. What is NULL is
+ * not known, and no rule that asks for it allows anything. Nothing is owned.
  */
 struct access {
 	enum access_class class;
 	enum access_op op;
 	const char *path;
 	const struct endpoint *endpoint;
+	const char *host;        /* OP_CONNECT, OP_SEND: the name asked for (host_name_normalise()) */
+	const char *const *argv; /* OP_EXEC: the new image's, argv[0] included, NULL-terminated */
+	const char *sha256;      /* OP_EXEC: digest of the file, 64 lower-case hexadecimal digits */
+	const char *call;        /* OP_CALL: the kernel's name of the system call */
 };
 
 /* Lower-case word used in records and messages, e.g. "file", "read". Static. */

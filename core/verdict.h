@@ -2,6 +2,8 @@
 #ifndef PROCTOR_CORE_VERDICT_H
 #define PROCTOR_CORE_VERDICT_H
 
+#include <stdbool.h>
+
 /* What the policy says of an access, and where it says so. */
 
 enum decision {
@@ -22,8 +24,11 @@ struct rule_source {
 
 struct verdict {
 	enum decision decision;
-	int error;                      /* errno to answer with; 0 when allowed */
+	int error; /* errno to answer with: when denied, and for a rewrite that cannot be carried out;
+		    * 0 when allowed */
 	const struct rule_source *rule; /* what decided; NULL: no rule matched */
+	bool needs_digest; /* denied, but a rule with a digest could allow it: ask again with
+			    * access.sha256 */
 };
 
 /* "allow", "deny", "rewrite", "kill". Static. */

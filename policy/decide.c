@@ -27,12 +27,12 @@ unsigned int policy_right_of(enum access_class class, enum access_op op)
 	return rights[op].right;
 }
 
-/* connect(2) to 0.0.0.0 or :: reaches this host's loopback: it is decided as both. */
-static bool reaches_loopback(const struct endpoint *endpoint, struct endpoint *ret)
+bool policy_reaches_loopback(const struct endpoint *endpoint, struct endpoint *ret)
 {
 	static const struct in6_addr v4_any = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
 
-	if (endpoint->transport != TRANSPORT_TCP && endpoint->transport != TRANSPORT_UDP)
+	if ((endpoint->transport != TRANSPORT_TCP && endpoint->transport != TRANSPORT_UDP) ||
+	    endpoint->family == AF_UNSPEC)
 		return false;
 	*ret = (struct endpoint){
 		.transport = endpoint->transport,
@@ -49,9 +49,11 @@ static bool reaches_loopback(const struct endpoint *endpoint, struct endpoint *r
 	return !memcmp(&endpoint->address, &v4_any, sizeof(v4_any));
 }
 
-static bool ask_endpoint(const struct ruleset *ruleset, const struct endpoint *endpoint,
+static bool ask_endpoint(const struct ruleset *ruleset, const struct access *access,
 			 struct query *query)
 {
+	const struct endpoint *endpoint = access->endpoint;
+	const char *host = query->right == RIGHT_CONNECT ? access->host : NULL;
 	struct endpoint loopback;
 
 	if (!endpoint)
@@ -65,9 +67,9 @@ static bool ask_endpoint(const struct ruleset *ruleset, const struct endpoint *e
 	case TRANSPORT_TCP:
 	case TRANSPORT_UDP:
 	case TRANSPORT_UNIX_ABSTRACT:
-		ruleset_ask_endpoint(ruleset, endpoint, query);
-		if (query->right == RIGHT_CONNECT && reaches_loopback(endpoint, &loopback))
-			ruleset_ask_endpoint(ruleset, &loopback, query);
+		ruleset_ask_endpoint(ruleset, endpoint, host, query);
+		if (query->right == RIGHT_CONNECT && policy_reaches_loopback(endpoint, &loopback))
+			ruleset_ask_endpoint(ruleset, &loopback, host, query);
 		return true;
 	case TRANSPORT_OTHER:
 		break;
@@ -77,43 +79,103 @@ static bool ask_endpoint(const struct ruleset *ruleset, const struct endpoint *e
 
 bool policy_ask(const struct policy *policy, const struct access *access, struct query *ret)
 {
-	*ret = (struct query){.right = policy_right_of(access->class, access->op)};
+	*ret = (struct query){
+		.right = policy_right_of(access->class, access->op),
+		.access = access,
+	};
 	if (!ret->right)
 		return false;
 	if (access->class == CLASS_NETWORK)
-		return ask_endpoint(&policy->ruleset, access->endpoint, ret);
-	if (!access->path || access->path[0] != '/')
+		return ask_endpoint(&policy->ruleset, access, ret);
+	if (!access->path || access->path[0] != '/' || strlen(access->path) >= PATH_MAX)
 		return false;
 	ruleset_ask_path(&policy->ruleset, access->path, ret);
 	return true;
 }
 
-struct verdict policy_decide(const struct policy *policy, const struct access *access)
+/* The rewrite of what is not denied; NULL: none. `allowed`: a rule allows it. */
+static const struct rule *find_rewrite(const struct policy *policy, const struct access *access,
+				       bool allowed)
 {
-	struct verdict verdict = {.decision = DECISION_DENY, .error = EACCES};
-	const struct rule *rule = NULL;
-	struct query query;
+	const struct path_rewrite *rewrite = NULL;
+	const struct endpoint_rewrite *other;
+	const char *path = access->path;
+	size_t len;
 
-	if (!policy_ask(policy, access, &query))
-		return verdict;
-	if (query.denied) {
-		rule = query.denied;
-	} else if (query.allowed) {
-		rule = query.allowed;
+	if (access->class == CLASS_NETWORK) {
+		other = policy_right_of(access->class, access->op) == RIGHT_CONNECT
+				? endpoint_rewrites_find(&policy->endpoint_rewrites,
+							 access->endpoint, access->host)
+				: NULL;
+		if (other)
+			return &other->rule;
+		path = access->endpoint->transport == TRANSPORT_UNIX ? access->endpoint->path : NULL;
+	}
+	if (!path || !allowed)
+		return NULL;
+	if (access->class == CLASS_EXEC)
+		rewrite = path_rewrites_find(&policy->exec_rewrites, path, &len);
+	if (!rewrite)
+		rewrite = path_rewrites_find(&policy->file_rewrites, path, &len);
+	return rewrite ? &rewrite->rule : NULL;
+}
+
+static struct verdict deny(const struct rule *rule, int error)
+{
+	return (struct verdict){
+		.decision = DECISION_DENY,
+		.error = error,
+		.rule = rule ? &rule->source : NULL,
+	};
+}
+
+static struct verdict decide_call(const struct policy *policy, const char *name)
+{
+	struct verdict verdict = deny(NULL, EACCES);
+	enum decision decision;
+
+	verdict.rule = name ? policy_syscall(policy, name, &decision) : NULL;
+	if (verdict.rule && decision == DECISION_ALLOW) {
 		verdict.decision = DECISION_ALLOW;
 		verdict.error = 0;
-	} else {
-		rule = query.taken;
 	}
-	verdict.rule = rule ? &rule->source : NULL;
 	return verdict;
 }
+
+struct verdict policy_decide(const struct policy *policy, const struct access *access)
+{
+	const struct rule *rewrite;
+	struct verdict verdict;
+	struct query query;
+
+	if (access->class == CLASS_SYSTEM && access->op == OP_CALL)
+		return decide_call(policy, access->call);
+	if (!policy_ask(policy, access, &query))
+		return deny(NULL, EACCES);
+	if (query.hidden)
+		return deny(query.hidden, ENOENT);
+	if (query.denied)
+		return deny(query.denied, EACCES);
+	rewrite = find_rewrite(policy, access, query.allowed != NULL);
+	if (!rewrite && !query.allowed) {
+		verdict = deny(query.taken, EACCES);
+		verdict.needs_digest = query.unproven;
+		return verdict;
+	}
+	verdict = deny(rewrite ? rewrite : query.allowed, rewrite ? EACCES : 0);
+	verdict.decision = rewrite ? DECISION_REWRITE : DECISION_ALLOW;
+	return verdict;
+}
+
+/* ------------------------------------------------------------------ all of a kind */
 
 /* True when the rule covers every path and nothing in its list takes any back. */
 static bool covers_everything(const struct rule *rule)
 {
 	const struct rule_list *list = rule->list;
 
+	if (rule->program)
+		return false;
 	if (list->exception_count > 0 &&
 	    list->exceptions[list->exception_count - 1]->order > rule->order)
 		return false;
@@ -132,7 +194,7 @@ bool policy_allows_all(const struct policy *policy, enum access_class class, enu
 	bool covered = false;
 
 	/* Some families of sockets no rule can name: a network call can always be refused. */
-	if (!right || class == CLASS_NETWORK)
+	if (!right || class == CLASS_NETWORK || policy_rewrites(policy, class))
 		return false;
 	for (size_t i = 0; i < policy->ruleset.count; i++) {
 		const struct rule *rule = policy->ruleset.rules[i];

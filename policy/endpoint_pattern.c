@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/host_name.h"
+
 static const char expected[] =
 	"expected ADDRESS:PORT such as \"10.0.0.0/8:5432,8000-8999\", \"[::1]:*\", "
 	"\"udp:192.0.2.7:123\", \"unix:/run/x\" or \"unix:@name\"";
@@ -132,30 +134,20 @@ static const char *compile_v6(struct memory *memory, char *host, const char *bit
 	return set_prefix(memory, host, bits, ret);
 }
 
-/* Letters, digits, '-', '_' and what is not ASCII, between dots; "*." in front. */
-static bool is_host_name(const char *name)
+/* "*." in front stands for one label or more. */
+static const char *compile_host(struct memory *memory, const char *host,
+				struct endpoint_pattern *ret)
 {
-	size_t label = 0;
+	const bool below = host[0] == '*' && host[1] == '.';
+	char name[HOST_NAME_SIZE];
 
-	if (strlen(name) > 253)
-		return false;
-	if (name[0] == '*' && name[1] == '.')
-		name += 2;
-	for (; *name; name++) {
-		if (*name == '.') {
-			if (label == 0)
-				return false;
-			label = 0;
-		} else if (isalnum((unsigned char)*name) || *name == '_' ||
-			   (unsigned char)*name >= 0x80 || (*name == '-' && label > 0)) {
-			label++;
-		} else {
-			return false;
-		}
-		if (label > 63)
-			return false;
-	}
-	return label > 0 || name[-1] == '.';
+	host += below ? 2 : 0;
+	if (host_name_normalise(host, strlen(host), name) < 0)
+		return "this is no host name; \"*.\" may stand in front of one";
+	ret->kind = ENDPOINT_HOST;
+	ret->text = memory_strdup(memory, name);
+	ret->below = below;
+	return NULL;
 }
 
 /* "1.2.3", "0x7f000001": some programs read these as addresses, so they are no names. */
@@ -186,11 +178,7 @@ static const char *compile_v4_or_name(struct memory *memory, char *host, struct 
 		return "an IPv6 address stands in brackets: \"[::1]:443\"";
 	if (!*host || slash || looks_like_number(host))
 		return "expected an IPv4 address of four decimal numbers, or a host name";
-	if (!is_host_name(host))
-		return "this is no host name; \"*.\" may stand in front of one";
-	ret->kind = ENDPOINT_HOST;
-	ret->text = host;
-	return NULL;
+	return compile_host(memory, host, ret);
 }
 
 static const char *compile_inet(struct memory *memory, const char *text,
@@ -291,19 +279,36 @@ static bool name_listed(const struct endpoint_pattern *pattern, const struct end
 	return false;
 }
 
-bool endpoint_pattern_match(const struct endpoint_pattern *pattern, const struct endpoint *endpoint)
+bool endpoint_pattern_names(const struct endpoint_pattern *pattern, const char *host)
+{
+	const size_t host_len = strlen(host);
+	const size_t len = strlen(pattern->text);
+
+	if (!pattern->below)
+		return !strcmp(host, pattern->text);
+	return host_len > len + 1 && host[host_len - len - 1] == '.' &&
+	       !memcmp(host + host_len - len, pattern->text, len);
+}
+
+static bool transport_listed(const struct endpoint_pattern *pattern, enum transport transport)
+{
+	return (transport == TRANSPORT_TCP && pattern->tcp) ||
+	       (transport == TRANSPORT_UDP && pattern->udp);
+}
+
+bool endpoint_pattern_match(const struct endpoint_pattern *pattern, const struct endpoint *endpoint,
+			    const char *host)
 {
 	if (pattern->kind == ENDPOINT_ABSTRACT)
 		return endpoint->transport == TRANSPORT_UNIX_ABSTRACT &&
 		       name_listed(pattern, endpoint);
-	if (pattern->kind != ENDPOINT_ADDRESS)
+	if (pattern->kind == ENDPOINT_UNIX_PATH ||
+	    !transport_listed(pattern, endpoint->transport) || !port_listed(pattern, endpoint->port))
 		return false;
-	if (!(endpoint->transport == TRANSPORT_TCP && pattern->tcp) &&
-	    !(endpoint->transport == TRANSPORT_UDP && pattern->udp))
-		return false;
-	if (!port_listed(pattern, endpoint->port))
-		return false;
-	return pattern->any_address ||
-	       (pattern->v4 == endpoint_is_v4(endpoint) &&
-		same_bits(&pattern->address, &endpoint->address, pattern->prefix));
+	if (pattern->kind == ENDPOINT_HOST)
+		return host && endpoint_pattern_names(pattern, host);
+	if (pattern->any_address)
+		return true;
+	return endpoint->family != AF_UNSPEC && pattern->v4 == endpoint_is_v4(endpoint) &&
+	       same_bits(&pattern->address, &endpoint->address, pattern->prefix);
 }

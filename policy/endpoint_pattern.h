@@ -30,8 +30,9 @@ struct endpoint_pattern {
 	/* ENDPOINT_ABSTRACT */
 	const struct glob *names;
 	size_t name_count;
-	/* ENDPOINT_UNIX_PATH: the path as written; ENDPOINT_HOST: the name */
+	/* ENDPOINT_UNIX_PATH: the path as written; ENDPOINT_HOST: the name, normalised, without "*." */
 	const char *text;
+	bool below; /* ENDPOINT_HOST: "*.NAME", all names below it and not itself */
 };
 
 /*
@@ -43,8 +44,15 @@ struct endpoint_pattern {
 const char *endpoint_pattern_compile(struct memory *memory, const char *text, bool both,
 				     struct endpoint_pattern *ret);
 
-/* For ENDPOINT_ADDRESS and ENDPOINT_ABSTRACT. */
+/*
+ * A pattern of names is matched on `host` (normalised; NULL: not known), one of addresses on the
+ * address alone: of an endpoint without one (AF_UNSPEC) only "*" says something. Not for
+ * ENDPOINT_UNIX_PATH.
+ */
 bool endpoint_pattern_match(const struct endpoint_pattern *pattern,
-			    const struct endpoint *endpoint);
+			    const struct endpoint *endpoint, const char *host);
+
+/* The same for ENDPOINT_HOST, whatever the port and the protocol. */
+bool endpoint_pattern_names(const struct endpoint_pattern *pattern, const char *host);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
 #include <string.h>
 
 #include "policy/nearest.h"
 #include "policy/private.h"
+#include "policy/program.h"
 
 /* Keys whose value is a list of rules. */
 
@@ -21,15 +23,20 @@ const struct node *list_of(struct loader *loader, const struct document *documen
 	return NULL;
 }
 
-struct rule *new_rule(struct loader *loader, const struct document *document,
-		      const struct node *entry, struct rule_list *list)
+void source_of(struct rule *rule, const struct document *document, const struct node *entry)
 {
-	struct rule *rule = memory_alloc(loader->memory, sizeof(*rule));
-
 	rule->source.file = document->file;
 	rule->source.line = entry->line;
 	rule->source.column = entry->column;
 	rule->source.text = entry->value;
+}
+
+static struct rule *new_rule(struct loader *loader, const struct document *document,
+			     const struct node *entry, struct rule_list *list)
+{
+	struct rule *rule = memory_alloc(loader->memory, sizeof(*rule));
+
+	source_of(rule, document, entry);
 	rule->exception = *entry->value == '!';
 	rule->list = list;
 	return rule;
@@ -65,10 +72,12 @@ bool compile_path(struct loader *loader, const struct document *document,
 }
 
 static void add_path(struct loader *loader, const struct document *document,
-		     const struct node *entry, struct rule_list *list)
+		     const struct node *entry, struct rule_list *list,
+		     const struct program *program)
 {
 	struct rule *rule = new_rule(loader, document, entry, list);
 
+	rule->program = program;
 	if (compile_path(loader, document, entry, rule->exception, rule))
 		ruleset_add(&loader->policy->ruleset, rule);
 }
@@ -81,7 +90,7 @@ void parse_paths(struct loader *loader, const struct document *document, const s
 
 	for (size_t i = 0; entries && i < entries->count; i++)
 		if (loader_scalar(loader, document, entries->items[i], "a path"))
-			add_path(loader, document, entries->items[i], list);
+			add_path(loader, document, entries->items[i], list, NULL);
 }
 
 /* ------------------------------------------------------- entries with several keys */
@@ -131,58 +140,58 @@ bool check_fields(struct loader *loader, const struct document *document, const 
 	return good;
 }
 
-void parse_path_rewrites(struct loader *loader, const struct document *document,
-			 const struct key *key, const struct node *value)
+static bool compile_args(struct loader *loader, const struct document *document,
+			 const struct node *args, struct program *program)
 {
-	static const char *const fields[] = {"path", "to", NULL};
-	const struct node *entries = list_of(loader, document, key, value, "{path, to} mappings");
+	static const struct key key = {"exec.allow", "args", NULL};
+	const struct node *list = list_of(loader, document, &key, args, "arguments");
+	struct arg_pattern *patterns = NULL;
+	bool good = list != NULL;
 
-	for (size_t i = 0; entries && i < entries->count; i++) {
-		const struct node *entry = entries->items[i];
-
-		if (entry->kind != NODE_MAPPING) {
-			loader_expected(loader, document, entry, "{path: PATH, to: PATH}");
-			continue;
-		}
-		check_fields(loader, document, key, entry, fields, 2);
-		for (size_t f = 0; fields[f]; f++) {
-			const struct node *path = node_get(entry, fields[f]);
-			struct rule unused = {.pattern_count = 0};
-
-			if (path && loader_scalar(loader, document, path, "a path"))
-				compile_path(loader, document, path, 0, &unused);
-		}
-	}
-}
-
-static void check_args(struct loader *loader, const struct document *document,
-		       const struct key *key, const struct node *args)
-{
-	const struct node *list = list_of(loader, document, key, args, "arguments");
-
+	program->has_args = true;
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *arg = list->items[i];
+		const char *text = NULL;
 		const char *wrong;
-		struct glob glob;
 
-		if (!loader_scalar(loader, document, arg, "an argument"))
+		/* An empty argument is one, when it is quoted. */
+		if (arg->kind != NODE_SCALAR || node_is_nothing(arg))
+			loader_expected(loader, document, arg, "an argument");
+		else
+			text = loader_expand(loader, document, arg, 0, EXPAND_PATTERN);
+		good = good && text;
+		if (!text)
 			continue;
-		wrong = glob_compile(loader->memory, arg->value, strlen(arg->value), &glob);
-		if (wrong)
-			loader_fault(loader, document, arg, "bad argument pattern '%s': %s",
-				     arg->value, wrong);
+		wrong = arg_pattern_compile(loader->memory, text,
+					    memory_push(loader->memory, patterns,
+							program->arg_count));
+		if (!wrong)
+			continue;
+		good = false;
+		loader_fault(loader, document, arg, "bad argument pattern '%s': %s", arg->value,
+			     wrong);
 	}
+	program->args = patterns;
+	return good;
 }
 
-static void check_sha256(struct loader *loader, const struct document *document,
-			 const struct node *digest)
+static bool compile_sha256(struct loader *loader, const struct document *document,
+			   const struct node *digest, struct program *program)
 {
 	static const char expected[] = "64 hexadecimal digits";
+	char *lower;
 
 	if (!loader_scalar(loader, document, digest, expected))
-		return;
-	if (strlen(digest->value) != 64 || strspn(digest->value, "0123456789abcdefABCDEF") != 64)
+		return false;
+	if (strlen(digest->value) != 64 || strspn(digest->value, "0123456789abcdefABCDEF") != 64) {
 		loader_expected(loader, document, digest, expected);
+		return false;
+	}
+	lower = memory_strdup(loader->memory, digest->value);
+	for (char *at = lower; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	program->sha256 = lower;
+	return true;
 }
 
 /* An entry of exec.allow that says more than a path. */
@@ -190,22 +199,27 @@ static void add_program(struct loader *loader, const struct document *document,
 			const struct key *key, const struct node *entry, struct rule_list *list)
 {
 	static const char *const fields[] = {"path", "args", "sha256", NULL};
-	static const struct key args_key = {"exec.allow", "args", NULL};
 	const struct node *path = node_get(entry, "path");
 	const struct node *args = node_get(entry, "args");
 	const struct node *digest = node_get(entry, "sha256");
+	struct program *program = memory_alloc(loader->memory, sizeof(*program));
+	bool good = check_fields(loader, document, key, entry, fields, 1);
 
-	check_fields(loader, document, key, entry, fields, 1);
 	if (args) {
-		check_args(loader, document, &args_key, args);
-		schema_pending(loader, document, args, "args in exec.allow");
+		good = compile_args(loader, document, args, program) && good;
+		schema_use(loader, document, args, FEATURE_ARGS);
 	}
 	if (digest) {
-		check_sha256(loader, document, digest);
-		schema_pending(loader, document, digest, "sha256 in exec.allow");
+		good = compile_sha256(loader, document, digest, program) && good;
+		schema_use(loader, document, digest, FEATURE_SHA256);
 	}
-	if (path && loader_scalar(loader, document, path, "a path"))
-		add_path(loader, document, path, list);
+	if (!path || !loader_scalar(loader, document, path, "a path"))
+		return;
+	if (*path->value == '!' && (args || digest))
+		loader_fault(loader, document, path,
+			     "'!' takes a path back whole; expected no args and no sha256 with it");
+	else if (good)
+		add_path(loader, document, path, list, args || digest ? program : NULL);
 }
 
 void parse_programs(struct loader *loader, const struct document *document, const struct key *key,
@@ -220,15 +234,15 @@ void parse_programs(struct loader *loader, const struct document *document, cons
 		if (entry->kind == NODE_MAPPING)
 			add_program(loader, document, key, entry, list);
 		else if (loader_scalar(loader, document, entry, "a path or {path: PATH, ...}"))
-			add_path(loader, document, entry, list);
+			add_path(loader, document, entry, list, NULL);
 	}
 }
 
 /* --------------------------------------------------------------------- network */
 
-static bool compile_endpoint(struct loader *loader, const struct document *document,
-			     const struct node *entry, size_t skip, bool both,
-			     struct endpoint_pattern *ret)
+bool compile_endpoint(struct loader *loader, const struct document *document,
+		      const struct node *entry, size_t skip, bool both,
+		      struct endpoint_pattern *ret)
 {
 	const char *text = loader_expand(loader, document, entry, skip, EXPAND_PLAIN);
 	const char *wrong;
@@ -239,6 +253,15 @@ static bool compile_endpoint(struct loader *loader, const struct document *docum
 	if (wrong)
 		loader_fault(loader, document, entry, "bad endpoint '%s': %s", entry->value, wrong);
 	return !wrong;
+}
+
+void note_name_rule(struct loader *loader, const struct document *document,
+		    const struct node *entry, const struct endpoint_pattern *pattern)
+{
+	if (pattern->kind != ENDPOINT_HOST)
+		return;
+	loader->policy->has_name_rules = true;
+	schema_use(loader, document, entry, FEATURE_HOST_NAMES);
 }
 
 static void add_endpoint(struct loader *loader, const struct document *document,
@@ -256,10 +279,10 @@ static void add_endpoint(struct loader *loader, const struct document *document,
 	endpoint = memory_alloc(loader->memory, sizeof(*endpoint));
 	if (!compile_endpoint(loader, document, entry, skip, key->deny != 0, endpoint))
 		return;
-	if (endpoint->kind == ENDPOINT_HOST) {
-		schema_pending(loader, document, entry,
-			       memory_printf(loader->memory, "the host name '%s' in %s",
-					     endpoint->text, key_title(loader->memory, key)));
+	if (endpoint->kind == ENDPOINT_HOST && key->allow == RIGHT_BIND) {
+		loader_fault(loader, document, entry,
+			     "bad endpoint '%s': a program listens on an address, not on a name",
+			     entry->value);
 		return;
 	}
 	if (endpoint->kind == ENDPOINT_UNIX_PATH) {
@@ -268,6 +291,7 @@ static void add_endpoint(struct loader *loader, const struct document *document,
 			     "variable", entry->value);
 		return;
 	}
+	note_name_rule(loader, document, entry, endpoint);
 	rule->endpoint = endpoint;
 	ruleset_add(&loader->policy->ruleset, rule);
 }
@@ -281,28 +305,4 @@ void parse_endpoints(struct loader *loader, const struct document *document,
 	for (size_t i = 0; entries && i < entries->count; i++)
 		if (loader_scalar(loader, document, entries->items[i], "an endpoint"))
 			add_endpoint(loader, document, key, entries->items[i], list);
-}
-
-void parse_endpoint_rewrites(struct loader *loader, const struct document *document,
-			     const struct key *key, const struct node *value)
-{
-	static const char *const fields[] = {"connect", "to", NULL};
-	const struct node *entries = list_of(loader, document, key, value, "{connect, to} mappings");
-
-	for (size_t i = 0; entries && i < entries->count; i++) {
-		const struct node *entry = entries->items[i];
-
-		if (entry->kind != NODE_MAPPING) {
-			loader_expected(loader, document, entry, "{connect: ENDPOINT, to: ENDPOINT}");
-			continue;
-		}
-		check_fields(loader, document, key, entry, fields, 2);
-		for (size_t f = 0; fields[f]; f++) {
-			const struct node *text = node_get(entry, fields[f]);
-			struct endpoint_pattern unused;
-
-			if (text && loader_scalar(loader, document, text, "an endpoint"))
-				compile_endpoint(loader, document, text, 0, false, &unused);
-		}
-	}
 }

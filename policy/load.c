@@ -355,7 +355,8 @@ size_t policy_sources(const struct policy *policy, const struct policy_source **
 	return policy->source_count;
 }
 
-uint64_t policy_wall_limit(const struct policy *policy)
+size_t policy_pending(const struct policy *policy, const struct policy_pending **ret)
 {
-	return policy->wall_ns;
+	*ret = policy->pending;
+	return policy->pending_count;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <string.h>
 
 #include "policy/private.h"
 
@@ -49,6 +50,8 @@ static bool rule_covers(const struct rule *rule, const char *path)
 	const struct rule_list *list = rule->list;
 	bool covered = false;
 
+	if (rule->program)
+		return false;
 	for (size_t i = 0; i < rule->pattern_count && !covered; i++)
 		covered = pattern_run(&rule->patterns[i], path).kind == STATE_ALL;
 	for (size_t i = 0; i < list->exception_count && covered; i++)
@@ -133,48 +136,148 @@ static const struct {
 static const struct rule *entry_obstacle(const struct policy *policy, const char *from,
 					 const char *to)
 {
-	const struct access create = {CLASS_FILE, OP_CREATE, to, NULL};
+	const struct access create = {.class = CLASS_FILE, .op = OP_CREATE, .path = to};
 	const struct move removal = {&policy->ruleset, from, to,
 				     policy_right_of(CLASS_FILE, OP_DELETE)};
 	const struct move making = {&policy->ruleset, to, from,
 				    policy_right_of(CLASS_FILE, OP_CREATE)};
 	const struct rule *obstacle = tree_obstacle(&removal);
 
-	if (obstacle || policy_decide(policy, &create).decision != DECISION_ALLOW)
+	if (obstacle || policy_decide(policy, &create).decision == DECISION_DENY)
 		return obstacle;
 	return tree_obstacle(&making);
+}
+
+static bool rule_names(const struct rule *rule, const char *path)
+{
+	for (size_t i = 0; i < rule->pattern_count; i++)
+		if (pattern_match(&rule->patterns[i], path))
+			return !rule_taken_back(rule, path);
+	return false;
+}
+
+/* An exec rule with conditions that may give at `to` what it does not give at `from`. */
+static const struct rule *program_obstacle(const struct policy *policy, const char *from,
+					   const char *to)
+{
+	for (size_t i = 0; i < policy->ruleset.program_count; i++) {
+		const struct rule *rule = policy->ruleset.programs[i];
+
+		if (rule_names(rule, to) && !(from && rule_names(rule, from)))
+			return rule;
+	}
+	return NULL;
+}
+
+static struct verdict refuse(const struct rule *rule)
+{
+	return (struct verdict){
+		.decision = DECISION_DENY,
+		.error = EACCES,
+		.rule = rule ? &rule->source : NULL,
+	};
+}
+
+/* The right at `to` is there at `from` as well; the names alone, without what is below. */
+static struct verdict compare_right(const struct policy *policy, enum access_class class,
+				    enum access_op op, const char *from, const char *to)
+{
+	const struct verdict fine = {.decision = DECISION_ALLOW};
+	struct access access = {.class = class, .op = op, .path = to};
+	const struct rule *conditional = NULL;
+	struct verdict verdict;
+	struct query query;
+
+	if (!policy_ask(policy, &access, &query) || query.hidden || query.denied)
+		return fine;
+	if (class == CLASS_EXEC && !query.allowed)
+		conditional = program_obstacle(policy, NULL, to);
+	if (!query.allowed && !conditional)
+		return fine;
+	access.path = from;
+	verdict = policy_decide(policy, &access);
+	if (verdict.decision != DECISION_DENY)
+		return fine;
+	verdict.needs_digest = false;
+	if (!conditional || !policy_ask(policy, &access, &query) || query.hidden || query.denied)
+		return verdict;
+	conditional = program_obstacle(policy, from, to);
+	return conditional ? refuse(conditional) : fine;
+}
+
+static struct verdict decide_names(const struct policy *policy, const char *from, const char *to,
+				   bool tree)
+{
+	const struct rule *entry = tree ? entry_obstacle(policy, from, to) : NULL;
+
+	if (entry)
+		return refuse(entry);
+	for (size_t i = 0; i < sizeof(moved_rights) / sizeof(moved_rights[0]); i++) {
+		const struct move move = {&policy->ruleset, from, to,
+					  policy_right_of(moved_rights[i].class,
+							  moved_rights[i].op)};
+		const struct rule *obstacle = tree ? tree_obstacle(&move) : NULL;
+		struct verdict verdict;
+
+		if (obstacle)
+			return refuse(obstacle);
+		verdict = compare_right(policy, moved_rights[i].class, moved_rights[i].op, from,
+					to);
+		if (verdict.decision == DECISION_DENY)
+			return verdict;
+	}
+	return (struct verdict){.decision = DECISION_ALLOW};
+}
+
+/* A rewrite that has its place at or below one of the names. */
+static const struct path_rewrite *rewrite_obstacle(const struct policy *policy, const char *from,
+						   const char *to, bool tree)
+{
+	const struct path_rewrites *const kinds[] = {&policy->file_rewrites,
+						     &policy->exec_rewrites};
+	const struct path_rewrite *found = NULL;
+
+	for (size_t i = 0; i < 2 && !found; i++) {
+		found = path_rewrites_below(kinds[i], from);
+		found = found ? found : path_rewrites_below(kinds[i], to);
+	}
+	if (!found && tree)
+		found = path_rewrites_to_below(&policy->file_rewrites, to);
+	return found;
+}
+
+/* The other names of what will stand at `to`: where a rewrite leads, and what leads there. */
+static struct verdict decide_other_names(const struct policy *policy, const char *from,
+					 const char *to, bool tree)
+{
+	struct verdict verdict = {.decision = DECISION_ALLOW};
+	char other[PATH_MAX];
+	int result = policy_rewrite_path(policy, CLASS_FILE, to, other, NULL);
+
+	if (result == 1)
+		verdict = decide_names(policy, from, other, tree);
+	for (size_t i = 0; i < policy->file_rewrites.count && result >= 0 &&
+			   verdict.decision == DECISION_ALLOW; i++) {
+		result = path_rewrite_given(policy->file_rewrites.items[i], to, other);
+		if (result == 1)
+			verdict = decide_names(policy, from, other, tree);
+	}
+	return result < 0 ? refuse(NULL) : verdict;
 }
 
 struct verdict policy_decide_move(const struct policy *policy, const char *from, const char *to,
 				  bool tree)
 {
-	struct verdict refused = {.decision = DECISION_DENY, .error = EACCES};
-	const struct rule *entry;
+	const struct path_rewrite *rewrite;
+	struct verdict verdict;
 
 	if (*from != '/' || *to != '/')
-		return refused;
-	entry = tree ? entry_obstacle(policy, from, to) : NULL;
-	if (entry) {
-		refused.rule = &entry->source;
-		return refused;
-	}
-	for (size_t i = 0; i < sizeof(moved_rights) / sizeof(moved_rights[0]); i++) {
-		struct access access = {moved_rights[i].class, moved_rights[i].op, to, NULL};
-		struct move move = {&policy->ruleset, from, to,
-				    policy_right_of(access.class, access.op)};
-		const struct rule *obstacle = tree ? tree_obstacle(&move) : NULL;
-		struct verdict at_from;
-
-		if (obstacle) {
-			refused.rule = &obstacle->source;
-			return refused;
-		}
-		if (policy_decide(policy, &access).decision != DECISION_ALLOW)
-			continue;
-		access.path = from;
-		at_from = policy_decide(policy, &access);
-		if (at_from.decision != DECISION_ALLOW)
-			return at_from;
-	}
-	return (struct verdict){.decision = DECISION_ALLOW};
+		return refuse(NULL);
+	rewrite = rewrite_obstacle(policy, from, to, tree);
+	if (rewrite)
+		return refuse(&rewrite->rule);
+	verdict = decide_names(policy, from, to, tree);
+	if (verdict.decision == DECISION_ALLOW && policy_rewrites(policy, CLASS_FILE))
+		verdict = decide_other_names(policy, from, to, tree);
+	return verdict;
 }

@@ -220,7 +220,7 @@ static void visit_plain(const struct visit *visit, const struct node *node, bool
 		const struct entry *entry = &visit->index->entries[i];
 
 		if ((at_end || entry->pattern->tree) && visitor->wanted(entry->rule, visitor->query))
-			visitor->found(entry->rule, visit->path, visitor->query);
+			visitor->found(entry->rule, entry->pattern, visit->path, visitor->query);
 	}
 }
 
@@ -233,7 +233,7 @@ static void visit_wild(const struct visit *visit, const struct node *node, const
 
 		if (visitor->wanted(entry->rule, visitor->query) &&
 		    pattern_wild_match(entry->pattern, rest))
-			visitor->found(entry->rule, visit->path, visitor->query);
+			visitor->found(entry->rule, entry->pattern, visit->path, visitor->query);
 	}
 }
 

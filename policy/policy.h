@@ -2,6 +2,7 @@
 #ifndef PROCTOR_POLICY_POLICY_H
 #define PROCTOR_POLICY_POLICY_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 
 #include "core/access.h"
 #include "core/error.h"
+#include "core/host_name.h"
 #include "core/verdict.h"
 
 /*
@@ -30,6 +32,9 @@ struct policy_context {
 	uid_t uid;          /* ${UID} */
 	char *const *environ; /* ${env:NAME} */
 	const char *profile_dir; /* user profiles: NAME.yaml; NULL: none */
+	/* The kernel's names of the system calls: number `index` of them, NULL behind the last.
+	 * Not set: `syscalls` takes whatever is spelled like one. */
+	const char *(*syscall_name)(size_t index);
 };
 
 /* One thing wrong with a policy. */
@@ -64,10 +69,140 @@ int policy_load(const char *const *names, size_t count, const struct policy_cont
 void policy_free(struct policy *policy);
 
 /*
- * Decides one access. Never DECISION_KILL. Denied: error is EACCES.
- * No rule matched: denied with rule NULL.
+ * What a policy asks for and no part of this version enforces yet. `check` and `why` go by such a
+ * policy in full; a run must refuse it.
+ */
+struct policy_pending {
+	const char *file; /* as in struct rule_source */
+	unsigned int line;
+	unsigned int column;
+	const char *what; /* "limits.disk", "args in exec.allow", "rollback: always" */
+};
+
+size_t policy_pending(const struct policy *policy, const struct policy_pending **ret);
+
+/*
+ * Decides one access, by the first of these that applies:
+ *  1. a path of files.hide: denied, ENOENT;
+ *  2. a deny: EACCES;
+ *  3. what is asked for is allowed by no rule: EACCES, with no rule (or the "!entry" that took the
+ *     allow back);
+ *  4. a rewrite: DECISION_REWRITE with the rewrite's rule; what is used instead is asked of
+ *     policy_rewrite_path() or policy_rewrite_endpoint();
+ *  5. allowed, with the first rule that allows.
+ * All of that is about the name as given: a rewrite needs the same grant that the access would need
+ * without it, and no rule is asked about what stands in its place. (network.rewrite, which names one
+ * access and its stand-in, is that grant itself; a deny beats it all the same.)
+ * Never DECISION_KILL: see policy_on_block(). OP_CALL: see policy_syscall().
  */
 struct verdict policy_decide(const struct policy *policy, const struct access *access);
+
+/* ------------------------------------------------------------------------------- files.hide */
+
+/* The rule that hides the path (absolute, canonical), or NULL. */
+const struct rule_source *policy_hides(const struct policy *policy, const char *path);
+
+/* False: nothing is hidden anywhere, and no listing needs a look. */
+bool policy_hides_anything(const struct policy *policy);
+
+/* False: nothing that stands directly in the folder can be hidden. */
+bool policy_hides_entries(const struct policy *policy, const char *folder);
+
+/* ---------------------------------------------------------------------------------- rewrite */
+
+/*
+ * Where files.rewrite (of CLASS_EXEC: exec.rewrite first) leads from `path`, absolute and canonical,
+ * whatever is allowed there: the deepest `path` of a rule at or above it is replaced by that rule's
+ * `to`, and the rest of the name is appended. That is done once: the outcome is not rewritten again.
+ * Symbolic links in `to` were followed when the policy was loaded; one that stands there by now, or
+ * below it, is the tool's to make: it must not be followed but as a name of its own, decided as such.
+ * Returns 1 with the name in `ret` and the rule in *ret_rule (may be NULL), 0 when nothing is
+ * rewritten, or -ENAMETOOLONG, which is a denial. `ret` is untouched unless 1 is returned.
+ */
+int policy_rewrite_path(const struct policy *policy, enum access_class class, const char *path,
+			char ret[PATH_MAX], const struct rule_source **ret_rule);
+
+/*
+ * The way back, for what the tool is shown (getcwd, /proc/self/fd): the name under which it reaches
+ * by files.rewrite what stands at `path`, or 0 if there is none. The deepest `to` wins; a name that a
+ * deeper rewrite takes elsewhere is none. Returns as policy_rewrite_path().
+ */
+int policy_given_path(const struct policy *policy, const char *path, char ret[PATH_MAX]);
+
+/* False: no path is rewritten in this class (CLASS_FILE, CLASS_EXEC; CLASS_NETWORK: endpoints). */
+bool policy_rewrites(const struct policy *policy, enum access_class class);
+
+/* What is connected to instead. */
+struct policy_target {
+	struct endpoint endpoint; /* family AF_UNSPEC: the address is `host`'s */
+	const char *host;         /* normalised; NULL: none. Lives as long as the policy */
+};
+
+/*
+ * What stands in for the endpoint of an OP_CONNECT or OP_SEND: the first network.rewrite that matches
+ * its host, or its address, or its unix name. Returns the rule with *ret set, or NULL. (A unix path of
+ * a tree that files.rewrite rewrites is a matter of policy_rewrite_path(), CLASS_FILE.)
+ */
+const struct rule_source *policy_rewrite_endpoint(const struct policy *policy,
+						  const struct access *access,
+						  struct policy_target *ret);
+
+/* ------------------------------------------------------------------------------- host names */
+
+/* True when a rule of network.connect, deny or rewrite holds a host name. */
+bool policy_has_name_rules(const struct policy *policy);
+
+/*
+ * May the name (normalised) be looked up: is there a protocol and a port to which a connection by
+ * this name is allowed or rewritten, whatever its address? Denied: the rule that denies the name, or
+ * NULL. A rule for an address never makes a name known.
+ */
+struct verdict policy_decide_lookup(const struct policy *policy, const char *host);
+
+/* ---------------------------------------------------------------------------------- syscalls */
+
+/*
+ * What `syscalls` says of a call by the kernel's name: the entry of `deny`, else of `allow`, that
+ * names it, and which of both in *ret; NULL: neither, and the built-in table decides.
+ */
+const struct rule_source *policy_syscall(const struct policy *policy, const char *name,
+					 enum decision *ret);
+
+/* False: `syscalls` is empty. */
+bool policy_has_syscall_rules(const struct policy *policy);
+
+/* ----------------------------------------------------------------------------- other settings */
+
+enum policy_limit_kind {
+	LIMIT_WALL,       /* nanoseconds */
+	LIMIT_CPU,        /* nanoseconds of CPU time of the whole tree */
+	LIMIT_MEMORY,     /* bytes */
+	LIMIT_PROCESSES,
+	LIMIT_OPEN_FILES, /* per process */
+	LIMIT_FILE_SIZE,  /* bytes */
+	LIMIT_DISK,       /* bytes */
+	LIMIT_OUTPUT,     /* bytes */
+	LIMIT_COUNT,
+};
+
+struct policy_limit {
+	uint64_t value;
+	struct rule_source rule;
+};
+
+/* A limit that the policy sets, the last of several; NULL: none. */
+const struct policy_limit *policy_limit(const struct policy *policy, enum policy_limit_kind kind);
+
+/* DECISION_DENY, or DECISION_KILL: the first refused call ends the tool. */
+enum decision policy_on_block(const struct policy *policy);
+
+enum policy_rollback { ROLLBACK_NEVER, ROLLBACK_ON_FAILURE, ROLLBACK_ALWAYS };
+enum policy_rollback policy_rollback(const struct policy *policy);
+
+/* observe.library */
+bool policy_observes_library(const struct policy *policy);
+
+/* ------------------------------------------------------------------------------ and their like */
 
 /*
  * True when no access of this kind can be refused by the policy: every path or
@@ -85,6 +220,9 @@ bool policy_allows_all(const struct policy *policy, enum access_class class, enu
  * folder, a grant that covers only part) is a refusal, which names that rule.
  * Of a folder moreover nothing may become removable by the move, and nothing may
  * come to stand below `to` where it could not be created.
+ * An exec rule with `args` or `sha256` gives at `to` what it may give, and at `from` only to what it
+ * gives it as well at `to`. A path of a rewrite is like a mount point: neither it nor a folder above
+ * it moves, and where `to` is rewritten the same is asked of the name in its place, too.
  * The deletion at `from` and the creation at `to` are separate accesses.
  */
 struct verdict policy_decide_move(const struct policy *policy, const char *from, const char *to,
@@ -114,9 +252,6 @@ size_t policy_sources(const struct policy *policy, const struct policy_source **
  */
 char **policy_environment(const struct policy *policy, char *const *environ);
 void policy_environment_free(char **environment);
-
-/* limits.wall in nanoseconds; 0: no limit. */
-uint64_t policy_wall_limit(const struct policy *policy);
 
 /* "60", "60s", "5m", "2h", "1.5s", "200ms" -> nanoseconds. Returns 0 or -EINVAL. */
 int policy_parse_duration(const char *text, uint64_t *ret_ns);

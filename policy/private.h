@@ -5,6 +5,7 @@
 #include "policy/document.h"
 #include "policy/memory.h"
 #include "policy/policy.h"
+#include "policy/rewrite.h"
 #include "policy/ruleset.h"
 
 /* What stands behind policy.h, and what passes between the files of the loader. */
@@ -33,17 +34,50 @@ struct environment_rules {
 	size_t set_count;
 };
 
+/* One entry of syscalls.deny or syscalls.allow. */
+struct call_rule {
+	struct rule_source source;
+	struct glob glob;
+	bool exception;
+};
+
+/* One such list of one file: its last entry that matches decides. */
+struct call_list {
+	struct call_rule *rules;
+	size_t count;
+};
+
+struct call_lists {
+	struct call_list *lists;
+	size_t count;
+};
+
 struct policy {
 	struct memory memory;
 	struct ruleset ruleset;
+	struct path_rewrites file_rewrites;
+	struct path_rewrites exec_rewrites;
+	struct endpoint_rewrites endpoint_rewrites;
+	bool has_name_rules;
+	struct call_lists denied_calls;
+	struct call_lists allowed_calls;
 	struct environment_rules environment;
-	uint64_t wall_ns;
+	struct policy_limit limits[LIMIT_COUNT];
+	bool limited[LIMIT_COUNT];
+	size_t on_block; /* which word of its key */
+	size_t rollback;
+	size_t observe_library;
 	struct policy_source *sources;
 	size_t source_count;
+	struct policy_pending *pending;
+	size_t pending_count;
 };
 
 /* The rules' answer to one access; false: of a kind that no rule can name. */
 bool policy_ask(const struct policy *policy, const struct access *access, struct query *ret);
+
+/* connect(2) to 0.0.0.0 or :: reaches this host's loopback, which *ret then is. */
+bool policy_reaches_loopback(const struct endpoint *endpoint, struct endpoint *ret);
 
 /* The right that an operation needs, or 0 when no rule can give it. */
 unsigned int policy_right_of(enum access_class class, enum access_op op);
@@ -123,10 +157,16 @@ struct key {
 		      const struct key *key, const struct node *value);
 	unsigned int allow;       /* rights that entries of the list allow */
 	unsigned int deny;        /* rights that they deny */
+	unsigned int limit;       /* limits: which one */
 	const char *const *words; /* the words it may be; the first is the default */
-	bool pending;             /* understood, not in effect yet */
+	size_t setting;           /* offset in struct policy of the number of the word chosen */
+	bool pending;             /* no part of this version enforces it: a run refuses it, but for
+				   * the first of `words` */
 	bool early;               /* needed before other documents are known */
 };
+
+/* What is pending within the value of a key: see schema_pending(). */
+enum feature { FEATURE_ARGS, FEATURE_SHA256, FEATURE_HOST_NAMES, FEATURE_COUNT };
 
 extern const struct key policy_keys[];
 extern const size_t policy_key_count;
@@ -138,7 +178,11 @@ const char *key_title(struct memory *memory, const struct key *key);
 enum schema_pass { PASS_EARLY, PASS_LATE };
 void schema_apply(struct loader *loader, const struct document *document, enum schema_pass pass);
 
-/* Says of a feature within a key that it is not in effect yet. */
+/* Notes that the policy uses the feature, if that is pending. */
+void schema_use(struct loader *loader, const struct document *document, const struct node *node,
+		enum feature feature);
+
+/* Notes that a run must refuse the policy for what stands at the node. */
 void schema_pending(struct loader *loader, const struct document *document,
 		    const struct node *node, const char *what);
 
@@ -159,16 +203,16 @@ void parse_endpoints(struct loader *, const struct document *, const struct key 
 		     const struct node *);
 void parse_endpoint_rewrites(struct loader *, const struct document *, const struct key *,
 			     const struct node *);
-void parse_syscalls(struct loader *, const struct document *, const struct key *,
-		    const struct node *);
+void parse_denied_calls(struct loader *, const struct document *, const struct key *,
+			const struct node *);
+void parse_allowed_calls(struct loader *, const struct document *, const struct key *,
+			 const struct node *);
 void parse_keep(struct loader *, const struct document *, const struct key *,
 		const struct node *);
 void parse_drop(struct loader *, const struct document *, const struct key *,
 		const struct node *);
 void parse_set(struct loader *, const struct document *, const struct key *,
 	       const struct node *);
-void parse_wall(struct loader *, const struct document *, const struct key *,
-		const struct node *);
 void parse_duration(struct loader *, const struct document *, const struct key *,
 		    const struct node *);
 void parse_size(struct loader *, const struct document *, const struct key *,
@@ -184,13 +228,21 @@ void parse_choice(struct loader *, const struct document *, const struct key *,
 const struct node *list_of(struct loader *loader, const struct document *document,
 			   const struct key *key, const struct node *value, const char *what);
 
-/* A new rule for an entry, with its source; not added to the ruleset yet. */
-struct rule *new_rule(struct loader *loader, const struct document *document,
-		      const struct node *entry, struct rule_list *list);
+/* Sets where the rule stands. */
+void source_of(struct rule *rule, const struct document *document, const struct node *entry);
 
 /* Compiles the pattern in a scalar from byte `skip` on. False: faults were added. */
 bool compile_path(struct loader *loader, const struct document *document,
 		  const struct node *entry, size_t skip, struct rule *rule);
+
+/* The same for an endpoint; `both`: see endpoint_pattern_compile(). */
+bool compile_endpoint(struct loader *loader, const struct document *document,
+		      const struct node *entry, size_t skip, bool both,
+		      struct endpoint_pattern *ret);
+
+/* Notes that a rule goes by a host's name, if the pattern is one. */
+void note_name_rule(struct loader *loader, const struct document *document,
+		    const struct node *entry, const struct endpoint_pattern *pattern);
 
 /* Checks the keys of a mapping: those in `names` (NULL-terminated); the first
  * `required` must be there. */

@@ -1,66 +1,148 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "policy/ruleset.h"
 
-void ruleset_add(struct ruleset *ruleset, struct rule *rule)
+#include <string.h>
+
+#include "policy/program.h"
+
+static void add_exception(struct ruleset *ruleset, struct rule *rule)
 {
 	struct rule_list *list = rule->list;
 
+	*memory_push(ruleset->memory, list->exceptions, list->exception_count) = rule;
+	if (rule->pattern_count > 0 && !list->exception_paths)
+		list->exception_paths = path_index_new(ruleset->memory);
+	for (size_t i = 0; i < rule->pattern_count; i++)
+		path_index_add(list->exception_paths, rule, &rule->patterns[i]);
+}
+
+void ruleset_add(struct ruleset *ruleset, struct rule *rule)
+{
 	if (!ruleset->index)
 		ruleset->index = path_index_new(ruleset->memory);
 	rule->order = (uint32_t)ruleset->count;
 	*memory_push(ruleset->memory, ruleset->rules, ruleset->count) = rule;
 	if (rule->exception) {
-		*memory_push(ruleset->memory, list->exceptions, list->exception_count) = rule;
+		add_exception(ruleset, rule);
 		return;
 	}
 	if (rule->endpoint)
 		*memory_push(ruleset->memory, ruleset->endpoints, ruleset->endpoint_count) = rule;
+	if (rule->list->deny & RIGHT_SEE)
+		*memory_push(ruleset->memory, ruleset->hides, ruleset->hide_count) = rule;
+	if (rule->program)
+		*memory_push(ruleset->memory, ruleset->programs, ruleset->program_count) = rule;
 	for (size_t i = 0; i < rule->pattern_count; i++)
 		path_index_add(ruleset->index, rule, &rule->patterns[i]);
 }
 
-/* Only a rule that stands before the one found so far can change the answer. */
-static bool wanted(const struct rule *rule, const struct query *query)
+/* ------------------------------------------------------------------ what a rule adds */
+
+static bool stands_before(const struct rule *rule, const struct rule *found)
 {
+	return !found || rule->order < found->order;
+}
+
+/* Only a rule that stands before the one found so far can change the answer. */
+static bool wanted(const struct rule *rule, const void *data)
+{
+	const struct query *query = data;
+
 	if (rule->list->deny & query->right)
-		return !query->denied || rule->order < query->denied->order;
+		return stands_before(rule, rule->list->deny & RIGHT_SEE ? query->hidden
+								       : query->denied);
 	if (rule->list->allow & query->right)
-		return !query->allowed || rule->order < query->allowed->order;
+		return stands_before(rule, query->allowed);
+	return false;
+}
+
+/* False: the rule asks for what is not so, or not known. */
+static bool meets_conditions(const struct rule *rule, struct query *query)
+{
+	const struct program *program = rule->program;
+	const struct access *access = query->access;
+
+	if (!program)
+		return true;
+	if (program->has_args && !(access->argv && program_takes_args(program, access->argv)))
+		return false;
+	if (!program->sha256)
+		return true;
+	if (access->sha256)
+		return !strcmp(program->sha256, access->sha256);
+	query->unproven = true;
 	return false;
 }
 
 static void note(const struct rule *rule, const struct rule *taken, struct query *query)
 {
-	bool deny = rule->list->deny & query->right;
+	const bool deny = rule->list->deny & query->right;
 
-	if (taken && !deny && (!query->taken || taken->order < query->taken->order))
-		query->taken = taken;
-	if (taken)
+	if (taken) {
+		if (!deny && stands_before(taken, query->taken))
+			query->taken = taken;
 		return;
-	if (deny)
+	}
+	if (!deny) {
+		if (meets_conditions(rule, query))
+			query->allowed = rule;
+	} else if (rule->list->deny & RIGHT_SEE) {
+		query->hidden = rule;
+	} else {
 		query->denied = rule;
-	else
-		query->allowed = rule;
+	}
 }
 
-static bool matches_path(const struct rule *rule, const char *path)
+/* ------------------------------------------------------------------------------ paths */
+
+static bool wanted_exception(const struct rule *rule, const void *data)
 {
-	for (size_t i = 0; i < rule->pattern_count; i++)
-		if (pattern_match(&rule->patterns[i], path))
-			return true;
-	return false;
+	const struct rule *const *last = data;
+
+	return !*last || rule->order > (*last)->order;
 }
 
-static void found_path(const struct rule *rule, const char *path, struct query *query)
+static void found_exception(const struct rule *rule, const struct pattern *pattern,
+			    const char *path, void *data)
 {
-	const struct rule_list *list = rule->list;
+	const struct rule **last = data;
+
+	(void)pattern;
+	(void)path;
+	*last = rule;
+}
+
+static const struct rule *last_exception(const struct rule_list *list, const char *path)
+{
+	const struct rule *last = NULL;
+	const struct path_visitor visitor = {wanted_exception, found_exception, &last};
+
+	if (list->exception_paths)
+		path_index_visit(list->exception_paths, path, &visitor);
+	return last;
+}
+
+const struct rule *rule_taken_back(const struct rule *rule, const char *path)
+{
+	const struct rule *last = last_exception(rule->list, path);
+
+	return last && last->order > rule->order ? last : NULL;
+}
+
+static void found_path(const struct rule *rule, const struct pattern *pattern, const char *path,
+		       void *data)
+{
+	struct query *query = data;
 	const struct rule *taken = NULL;
 
-	for (size_t i = list->exception_count; i-- > 0 && !taken;) {
-		if (list->exceptions[i]->order < rule->order)
-			break;
-		if (matches_path(list->exceptions[i], path))
-			taken = list->exceptions[i];
+	(void)pattern;
+	if (rule->list->exception_paths) {
+		if (query->list != rule->list) {
+			query->exception = last_exception(rule->list, path);
+			query->list = rule->list;
+		}
+		if (query->exception && query->exception->order > rule->order)
+			taken = query->exception;
 	}
 	note(rule, taken, query);
 }
@@ -69,29 +151,37 @@ void ruleset_ask_path(const struct ruleset *ruleset, const char *path, struct qu
 {
 	const struct path_visitor visitor = {wanted, found_path, query};
 
+	query->list = NULL;
 	if (ruleset->index)
 		path_index_visit(ruleset->index, path, &visitor);
 }
 
+/* -------------------------------------------------------------------------- endpoints */
+
+static const struct rule *endpoint_taken_back(const struct rule *rule,
+					      const struct endpoint *endpoint, const char *host)
+{
+	const struct rule_list *list = rule->list;
+
+	for (size_t i = list->exception_count; i-- > 0;) {
+		const struct rule *exception = list->exceptions[i];
+
+		if (exception->order < rule->order)
+			break;
+		if (exception->endpoint &&
+		    endpoint_pattern_match(exception->endpoint, endpoint, host))
+			return exception;
+	}
+	return NULL;
+}
+
 void ruleset_ask_endpoint(const struct ruleset *ruleset, const struct endpoint *endpoint,
-			  struct query *query)
+			  const char *host, struct query *query)
 {
 	for (size_t i = 0; i < ruleset->endpoint_count; i++) {
 		const struct rule *rule = ruleset->endpoints[i];
-		const struct rule_list *list = rule->list;
-		const struct rule *taken = NULL;
 
-		if (!wanted(rule, query) || !endpoint_pattern_match(rule->endpoint, endpoint))
-			continue;
-		for (size_t e = list->exception_count; e-- > 0 && !taken;) {
-			const struct rule *exception = list->exceptions[e];
-
-			if (exception->order < rule->order)
-				break;
-			if (exception->endpoint &&
-			    endpoint_pattern_match(exception->endpoint, endpoint))
-				taken = exception;
-		}
-		note(rule, taken, query);
+		if (wanted(rule, query) && endpoint_pattern_match(rule->endpoint, endpoint, host))
+			note(rule, endpoint_taken_back(rule, endpoint, host), query);
 	}
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "core/access.h"
 #include "core/verdict.h"
 #include "policy/endpoint_pattern.h"
 #include "policy/memory.h"
@@ -24,6 +25,7 @@ enum right {
 	RIGHT_EXEC = 1 << 5,
 	RIGHT_CONNECT = 1 << 6,
 	RIGHT_BIND = 1 << 7,
+	RIGHT_SEE = 1 << 8, /* that it is there at all: files.hide denies it */
 
 	RIGHTS_WRITE = RIGHT_READ | RIGHT_CREATE | RIGHT_MODIFY | RIGHT_DELETE | RIGHT_ATTR,
 	RIGHTS_NETWORK = RIGHT_CONNECT | RIGHT_BIND,
@@ -37,6 +39,7 @@ struct rule_list {
 	unsigned int deny;  /* rights that its entries deny */
 	const struct rule **exceptions; /* its "!" entries, in order */
 	size_t exception_count;
+	struct path_index *exception_paths; /* those that are patterns; NULL: none */
 };
 
 struct rule {
@@ -48,6 +51,7 @@ struct rule {
 	const struct pattern *patterns;
 	size_t pattern_count;
 	const struct endpoint_pattern *endpoint;
+	const struct program *program; /* exec.allow: further conditions; NULL: none */
 };
 
 struct ruleset {
@@ -56,6 +60,10 @@ struct ruleset {
 	size_t count;
 	const struct rule **endpoints; /* those of `rules` that have an endpoint */
 	size_t endpoint_count;
+	const struct rule **hides;     /* those that hide */
+	size_t hide_count;
+	const struct rule **programs;  /* those with a `program` */
+	size_t program_count;
 	struct path_index *index;
 };
 
@@ -65,17 +73,26 @@ void ruleset_add(struct ruleset *ruleset, struct rule *rule);
 /* What is asked, and what the rules said. */
 struct query {
 	enum right right;
-	const struct rule *denied;  /* first rule that denies */
-	const struct rule *allowed; /* first rule that allows */
-	const struct rule *taken;   /* exception that took an allow back */
+	const struct access *access; /* for conditions of exec.allow */
+	const struct rule *hidden;   /* first rule that hides */
+	const struct rule *denied;   /* first rule that denies */
+	const struct rule *allowed;  /* first rule that allows */
+	const struct rule *taken;    /* exception that took an allow back */
+	bool unproven;               /* a rule would allow if the digest were known, and right */
+	/* The last exception of one list that matches the path: many rules share a list. */
+	const struct rule_list *list;
+	const struct rule *exception;
 };
 
 /* Adds to *query what the rules say of a path (absolute, canonical). */
 void ruleset_ask_path(const struct ruleset *ruleset, const char *path, struct query *query);
 
-/* The same for an address or an abstract name. */
+/* The same for an address or an abstract name, and the name of the host (NULL: not known). */
 void ruleset_ask_endpoint(const struct ruleset *ruleset, const struct endpoint *endpoint,
-			  struct query *query);
+			  const char *host, struct query *query);
+
+/* The "!" entry that takes the path from a rule that names it; NULL: none. */
+const struct rule *rule_taken_back(const struct rule *rule, const char *path);
 
 /* The index, in policy/path_index.c: finds the rules whose patterns match a path. */
 struct path_index *path_index_new(struct memory *memory);
@@ -87,9 +104,10 @@ void path_index_add(struct path_index *index, const struct rule *rule,
  * wanted() is asked first, and spares the match when it says no.
  */
 struct path_visitor {
-	bool (*wanted)(const struct rule *rule, const struct query *query);
-	void (*found)(const struct rule *rule, const char *path, struct query *query);
-	struct query *query;
+	bool (*wanted)(const struct rule *rule, const void *query);
+	void (*found)(const struct rule *rule, const struct pattern *pattern, const char *path,
+		      void *query);
+	void *query;
 };
 void path_index_visit(const struct path_index *index, const char *path,
 		      const struct path_visitor *visitor);

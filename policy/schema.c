@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
 #include <string.h>
 
 #include "policy/nearest.h"
@@ -20,39 +21,52 @@ const struct key policy_keys[] = {
 	{"files", "delete", parse_paths, .allow = RIGHT_DELETE},
 	{"files", "attr", parse_paths, .allow = RIGHT_ATTR},
 	{"files", "deny", parse_paths, .deny = RIGHTS_PATH},
-	{"files", "hide", parse_paths, .pending = true},
+	{"files", "hide", parse_paths, .deny = RIGHTS_PATH | RIGHT_SEE, .pending = true},
 	{"files", "rewrite", parse_path_rewrites, .pending = true},
 
 	{"exec", "allow", parse_programs, .allow = RIGHT_EXEC},
 	{"exec", "deny", parse_paths, .deny = RIGHT_EXEC},
-	{"exec", "rewrite", parse_path_rewrites, .pending = true},
+	{"exec", "rewrite", parse_path_rewrites, .allow = RIGHT_EXEC, .pending = true},
 
 	{"network", "connect", parse_endpoints, .allow = RIGHT_CONNECT},
 	{"network", "bind", parse_endpoints, .allow = RIGHT_BIND},
 	{"network", "deny", parse_endpoints, .deny = RIGHTS_NETWORK},
 	{"network", "rewrite", parse_endpoint_rewrites, .pending = true},
 
-	{"syscalls", "deny", parse_syscalls, .pending = true},
-	{"syscalls", "allow", parse_syscalls, .pending = true},
+	{"syscalls", "deny", parse_denied_calls, .pending = true},
+	{"syscalls", "allow", parse_allowed_calls, .pending = true},
 
 	{"env", "keep", parse_keep},
 	{"env", "drop", parse_drop},
 	{"env", "set", parse_set},
 
-	{"limits", "wall", parse_wall},
-	{"limits", "cpu", parse_duration, .pending = true},
-	{"limits", "memory", parse_size, .pending = true},
-	{"limits", "processes", parse_count, .pending = true},
-	{"limits", "open_files", parse_count, .pending = true},
-	{"limits", "file_size", parse_size, .pending = true},
-	{"limits", "disk", parse_size, .pending = true},
-	{"limits", "output", parse_size, .pending = true},
+	{"limits", "wall", parse_duration, .limit = LIMIT_WALL},
+	{"limits", "cpu", parse_duration, .limit = LIMIT_CPU, .pending = true},
+	{"limits", "memory", parse_size, .limit = LIMIT_MEMORY, .pending = true},
+	{"limits", "processes", parse_count, .limit = LIMIT_PROCESSES, .pending = true},
+	{"limits", "open_files", parse_count, .limit = LIMIT_OPEN_FILES, .pending = true},
+	{"limits", "file_size", parse_size, .limit = LIMIT_FILE_SIZE, .pending = true},
+	{"limits", "disk", parse_size, .limit = LIMIT_DISK, .pending = true},
+	{"limits", "output", parse_size, .limit = LIMIT_OUTPUT, .pending = true},
 
-	{NULL, "on_block", parse_choice, .words = on_block_words},
-	{NULL, "rollback", parse_choice, .words = rollback_words},
-	{"observe", "library", parse_choice, .words = boolean_words},
+	{NULL, "on_block", parse_choice, .words = on_block_words,
+	 .setting = offsetof(struct policy, on_block), .pending = true},
+	{NULL, "rollback", parse_choice, .words = rollback_words,
+	 .setting = offsetof(struct policy, rollback), .pending = true},
+	{"observe", "library", parse_choice, .words = boolean_words,
+	 .setting = offsetof(struct policy, observe_library), .pending = true},
 };
 const size_t policy_key_count = sizeof(policy_keys) / sizeof(policy_keys[0]);
+
+/* The column `pending` for what is no key of its own. */
+static const struct {
+	const char *what;
+	bool pending;
+} features[FEATURE_COUNT] = {
+	[FEATURE_ARGS] = {"args in exec.allow", .pending = true},
+	[FEATURE_SHA256] = {"sha256 in exec.allow", .pending = true},
+	[FEATURE_HOST_NAMES] = {"a host name in network", .pending = true},
+};
 
 static bool same(const char *a, const char *b)
 {
@@ -126,8 +140,18 @@ static void unknown_key(struct loader *loader, const struct document *document,
 void schema_pending(struct loader *loader, const struct document *document,
 		    const struct node *node, const char *what)
 {
-	loader_fault(loader, document, node,
-		     "%s is not in effect yet in this version; remove it", what);
+	struct policy *policy = loader->policy;
+	struct policy_pending *pending =
+		memory_push(loader->memory, policy->pending, policy->pending_count);
+
+	*pending = (struct policy_pending){document->file, node->line, node->column, what};
+}
+
+void schema_use(struct loader *loader, const struct document *document, const struct node *node,
+		enum feature feature)
+{
+	if (features[feature].pending)
+		schema_pending(loader, document, node, features[feature].what);
 }
 
 static void apply_key(struct loader *loader, const struct document *document,
@@ -137,7 +161,7 @@ static void apply_key(struct loader *loader, const struct document *document,
 	if (key->early != (pass == PASS_EARLY))
 		return;
 	key->parse(loader, document, key, value);
-	if (key->pending)
+	if (key->pending && !key->words)
 		schema_pending(loader, document, name, key_title(loader->memory, key));
 }
 

@@ -65,11 +65,26 @@ static void add_path(struct line *line, const char *path)
 	add_byte(line, '"');
 }
 
-static void add_endpoint(struct line *line, const struct endpoint *endpoint)
+static void add_named(struct line *line, const char *host, const struct endpoint *endpoint)
+{
+	char port[8];
+
+	add_text(line, endpoint->transport == TRANSPORT_UDP ? "udp:" : "");
+	add_text(line, host);
+	snprintf(port, sizeof(port), ":%u", endpoint->port);
+	add_text(line, port);
+}
+
+static void add_endpoint(struct line *line, const char *host, const struct endpoint *endpoint)
 {
 	char text[INET6_ADDRSTRLEN + 16];
 
 	add_byte(line, '"');
+	if (host) {
+		add_named(line, host, endpoint);
+		add_byte(line, '"');
+		return;
+	}
 	switch (endpoint->transport) {
 	case TRANSPORT_UNIX:
 		add_text(line, "unix:");
@@ -98,7 +113,8 @@ char *policy_suggest(const struct policy *policy, const struct access *access, c
 	if (size == 0)
 		return buf;
 	buf[0] = '\0';
-	if (!policy_ask(policy, access, &query) || query.denied || query.allowed)
+	if (!policy_ask(policy, access, &query) || query.hidden || query.denied ||
+	    policy_decide(policy, access).decision != DECISION_DENY)
 		return buf;
 	switch (access->class) {
 	case CLASS_FILE:
@@ -114,7 +130,8 @@ char *policy_suggest(const struct policy *policy, const struct access *access, c
 	default:
 		add_text(&line, query.right == RIGHT_BIND ? "network: {bind: ["
 							 : "network: {connect: [");
-		add_endpoint(&line, access->endpoint);
+		add_endpoint(&line, query.right == RIGHT_CONNECT ? access->host : NULL,
+			     access->endpoint);
 		break;
 	}
 	add_text(&line, "]}");

@@ -37,7 +37,7 @@ void parse_vars(struct loader *loader, const struct document *document, const st
 			loader_add_variable(loader, document, value->keys[i], value->items[i]);
 }
 
-/* A word of a fixed set, of which the version at hand carries out the first. */
+/* A word of a fixed set. */
 void parse_choice(struct loader *loader, const struct document *document, const struct key *key,
 		  const struct node *value)
 {
@@ -45,7 +45,8 @@ void parse_choice(struct loader *loader, const struct document *document, const 
 
 	for (size_t i = 0; key->words[i]; i++) {
 		if (value->kind == NODE_SCALAR && !strcmp(value->value, key->words[i])) {
-			if (i > 0)
+			memcpy((char *)loader->policy + key->setting, &i, sizeof(i));
+			if (i > 0 && key->pending)
 				schema_pending(loader, document, value,
 					       memory_printf(loader->memory, "%s: %s",
 							     key_title(loader->memory, key),
@@ -59,24 +60,17 @@ void parse_choice(struct loader *loader, const struct document *document, const 
 	loader_expected(loader, document, value, words);
 }
 
-static bool read_duration(struct loader *loader, const struct document *document,
-			  const struct node *value, uint64_t *ret)
-{
-	if (value->kind == NODE_SCALAR && policy_parse_duration(value->value, ret) == 0)
-		return true;
-	loader_expected(loader, document, value,
-			"a duration such as 90, 1.5s, 200ms, 5m or 2h");
-	return false;
-}
+/* ---------------------------------------------------------------------- limits */
 
-void parse_wall(struct loader *loader, const struct document *document, const struct key *key,
-		const struct node *value)
+static void set_limit(struct loader *loader, const struct document *document,
+		      const struct key *key, const struct node *node, uint64_t value)
 {
-	uint64_t wall;
-
-	(void)key;
-	if (read_duration(loader, document, value, &wall))
-		loader->policy->wall_ns = wall;
+	loader->policy->limited[key->limit] = true;
+	loader->policy->limits[key->limit] = (struct policy_limit){
+		.value = value,
+		.rule = {document->file, node->line, node->column,
+			 memory_printf(loader->memory, "%s: %s", key->name, node->value)},
+	};
 }
 
 void parse_duration(struct loader *loader, const struct document *document, const struct key *key,
@@ -84,12 +78,15 @@ void parse_duration(struct loader *loader, const struct document *document, cons
 {
 	uint64_t duration;
 
-	(void)key;
-	(void)read_duration(loader, document, value, &duration);
+	if (value->kind == NODE_SCALAR && policy_parse_duration(value->value, &duration) == 0)
+		set_limit(loader, document, key, value, duration);
+	else
+		loader_expected(loader, document, value,
+				"a duration such as 90, 1.5s, 200ms, 5m or 2h");
 }
 
 /* Digits, of which the value fits 64 bits after `shift` doublings. */
-static bool is_number(const char *text, size_t len, unsigned int shift)
+static bool read_number(const char *text, size_t len, unsigned int shift, uint64_t *ret)
 {
 	uint64_t value = 0;
 
@@ -99,6 +96,7 @@ static bool is_number(const char *text, size_t len, unsigned int shift)
 		if (!isdigit((unsigned char)text[i]) || __builtin_mul_overflow(value, 10, &value) ||
 		    __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
 			return false;
+	*ret = value << shift;
 	return value <= UINT64_MAX >> shift;
 }
 
@@ -109,9 +107,12 @@ void parse_size(struct loader *loader, const struct document *document, const st
 	const char *text = value->kind == NODE_SCALAR ? value->value : "";
 	size_t len = strlen(text);
 	const char *unit = len ? strchr(units, tolower((unsigned char)text[len - 1])) : NULL;
+	const unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+	uint64_t size;
 
-	(void)key;
-	if (!is_number(text, unit ? len - 1 : len, unit ? 10 * (unsigned int)(unit - units + 1) : 0))
+	if (read_number(text, unit ? len - 1 : len, shift, &size))
+		set_limit(loader, document, key, value, size);
+	else
 		loader_expected(loader, document, value,
 				"a size in bytes such as 4096, 10k, 512M or 2G");
 }
@@ -120,33 +121,12 @@ void parse_count(struct loader *loader, const struct document *document, const s
 		 const struct node *value)
 {
 	const char *text = value->kind == NODE_SCALAR ? value->value : "";
+	uint64_t count;
 
-	(void)key;
-	if (!is_number(text, strlen(text), 0))
+	if (read_number(text, strlen(text), 0, &count))
+		set_limit(loader, document, key, value, count);
+	else
 		loader_expected(loader, document, value, "a number");
-}
-
-/* -------------------------------------------------------------------- syscalls */
-
-static bool is_syscall_name(const char *name)
-{
-	return islower((unsigned char)name[0]) &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
-}
-
-void parse_syscalls(struct loader *loader, const struct document *document, const struct key *key,
-		    const struct node *value)
-{
-	static const char expected[] = "the name of a system call";
-	const struct node *list = list_of(loader, document, key, value, "system calls");
-
-	for (size_t i = 0; list && i < list->count; i++) {
-		const struct node *entry = list->items[i];
-
-		if (loader_scalar(loader, document, entry, expected) &&
-		    !is_syscall_name(entry->value))
-			loader_expected(loader, document, entry, expected);
-	}
 }
 
 /* ----------------------------------------------------------------- environment */

@@ -47,6 +47,11 @@ const struct syscall_row *syscall_rows(size_t *ret_count)
 	return rows;
 }
 
+const char *syscall_name_at(size_t index)
+{
+	return index < ROW_COUNT ? rows[index].name : NULL;
+}
+
 bool syscall_may_continue(const struct syscall_row *row)
 {
 	return row && row->by == BY_VALUE;

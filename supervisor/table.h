@@ -54,6 +54,9 @@ const struct syscall_row *syscall_row(int nr);
 /* All rows, by number; *ret_count of them. Static. */
 const struct syscall_row *syscall_rows(size_t *ret_count);
 
+/* The name of a row, in the order of syscall_rows(); NULL behind the last. */
+const char *syscall_name_at(size_t index);
+
 /*
  * True when a call of this row may run in the kernel after a decision: it was decided from
  * registers alone. execve is not: it goes through the exec verification.

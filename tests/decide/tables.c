@@ -15,7 +15,7 @@
 #include "core/cleanup.h"
 #include "policy/policy.h"
 
-enum { LINE_SIZE = 8192, FIELDS_MAX = 5 };
+enum { LINE_SIZE = 8192, FIELDS_MAX = 5, ARGS_MAX = 64 };
 
 struct table {
 	const char *file;
@@ -119,6 +119,13 @@ static bool find_op(const char *name, enum access_op *ret_op, enum access_class 
 	return false;
 }
 
+static const char *verdict_word(const struct verdict *verdict)
+{
+	if (verdict->needs_digest)
+		return "digest";
+	return verdict->error == ENOENT ? "hidden" : decision_name(verdict->decision);
+}
+
 /* "allow 4", "deny -", "deny profile:base:12" (the line counts for a profile only if given). */
 static void compare(struct table *table, const char *row, const struct verdict *verdict,
 		    const char *expected, const char *rule)
@@ -128,17 +135,28 @@ static void compare(struct table *table, const char *row, const struct verdict *
 
 	snprintf(wanted, sizeof(wanted), "%s %s", expected, rule);
 	if (!verdict->rule)
-		snprintf(found, sizeof(found), "%s -", decision_name(verdict->decision));
+		snprintf(found, sizeof(found), "%s -", verdict_word(verdict));
 	else if (!strncmp(verdict->rule->file, "profile:", 8))
-		snprintf(found, sizeof(found), "%s %s", decision_name(verdict->decision),
+		snprintf(found, sizeof(found), "%s %s", verdict_word(verdict),
 			 verdict->rule->file);
 	else
-		snprintf(found, sizeof(found), "%s %u", decision_name(verdict->decision),
+		snprintf(found, sizeof(found), "%s %u", verdict_word(verdict),
 			 verdict->rule->line);
 	if (strcmp(found, wanted) != 0)
 		fail(table, row, wanted, found);
-	else if (verdict->error != (verdict->decision == DECISION_DENY ? EACCES : 0))
-		fail(table, row, "EACCES just when denied", "another errno");
+	else if (verdict->error != (verdict->decision == DECISION_ALLOW ? 0
+				    : !strcmp(expected, "hidden")       ? ENOENT
+									: EACCES))
+		fail(table, row, "EACCES, or ENOENT where hidden, unless allowed", "another errno");
+	else
+		table->passed++;
+}
+
+static void compare_words(struct table *table, const char *row, const char *wanted,
+			  const char *found)
+{
+	if (strcmp(found, wanted) != 0)
+		fail(table, row, wanted, found);
 	else
 		table->passed++;
 }
@@ -154,10 +172,49 @@ static void run_move(struct table *table, const char *row, char **field)
 	compare(table, row, &verdict, field[3], field[4]);
 }
 
+/* "PATH[|ARGV0[|ARG...]][#SHA256]": what is run, with what, and the digest of the file. */
+static void split_exec(char *target, struct access *access, const char **argv)
+{
+	char *save = NULL;
+	char *hash = strchr(target, '#');
+	size_t count = 0;
+
+	if (hash) {
+		*hash = '\0';
+		access->sha256 = hash + 1;
+	}
+	if (!strchr(target, '|'))
+		return;
+	access->argv = argv;
+	(void)strtok_r(target, "|", &save);
+	for (char *at = strtok_r(NULL, "|", &save); at && count < ARGS_MAX;
+	     at = strtok_r(NULL, "|", &save))
+		argv[count++] = at;
+	argv[count] = NULL;
+}
+
+/* ENDPOINT, or NAME:PORT, or NAME=ENDPOINT: the name asked for and the address that it has. */
+static bool split_endpoint(char *target, struct access *access, struct endpoint *endpoint,
+			   char host[HOST_NAME_SIZE])
+{
+	char *equals = strchr(target, '=');
+
+	access->path = NULL;
+	access->endpoint = endpoint;
+	if (endpoint_parse_named(endpoint, host, equals ? equals + 1 : target) < 0)
+		return false;
+	if (equals && host_name_normalise(target, (size_t)(equals - target), host) < 0)
+		return false;
+	access->host = *host ? host : NULL;
+	return true;
+}
+
 static void run_access(struct table *table, const char *row, char **field)
 {
+	const char *argv[ARGS_MAX + 1];
 	char target[LINE_SIZE];
-	struct access access = {.path = target};
+	char host[HOST_NAME_SIZE];
+	struct access access = {.path = target, .call = target};
 	struct endpoint endpoint;
 	struct verdict verdict;
 
@@ -166,16 +223,62 @@ static void run_access(struct table *table, const char *row, char **field)
 		return;
 	}
 	expand(table, field[1], target, sizeof(target));
-	if (access.class == CLASS_NETWORK && access.op != OP_SOCKET) {
-		access.path = NULL;
-		access.endpoint = &endpoint;
-		if (endpoint_parse(&endpoint, target) < 0) {
-			fail(table, row, "an endpoint", target);
-			return;
-		}
+	if (access.op == OP_EXEC)
+		split_exec(target, &access, argv);
+	if (access.class == CLASS_NETWORK && access.op != OP_SOCKET &&
+	    !split_endpoint(target, &access, &endpoint, host)) {
+		fail(table, row, "an endpoint", target);
+		return;
 	}
 	verdict = policy_decide(table->policy, &access);
 	compare(table, row, &verdict, field[2], field[3]);
+}
+
+static void run_lookup(struct table *table, const char *row, char **field)
+{
+	const struct verdict verdict = policy_decide_lookup(table->policy, field[1]);
+
+	compare(table, row, &verdict, field[2], field[3]);
+}
+
+/* What stands in for a path or an endpoint, or "-". */
+static void run_instead(struct table *table, const char *row, char **field)
+{
+	char target[LINE_SIZE], wanted[LINE_SIZE];
+	char found[ENDPOINT_TEXT_MAX + HOST_NAME_SIZE] = "-";
+	char host[HOST_NAME_SIZE];
+	struct access access = {.class = CLASS_NETWORK, .op = OP_CONNECT};
+	struct endpoint endpoint;
+	struct policy_target to;
+	int result = 0;
+
+	expand(table, field[1], target, sizeof(target));
+	expand(table, field[2], wanted, sizeof(wanted));
+	if (!strcmp(field[0], "file"))
+		result = policy_rewrite_path(table->policy, CLASS_FILE, target, found, NULL);
+	else if (!strcmp(field[0], "program"))
+		result = policy_rewrite_path(table->policy, CLASS_EXEC, target, found, NULL);
+	else if (!strcmp(field[0], "given"))
+		result = policy_given_path(table->policy, target, found);
+	else if (split_endpoint(target, &access, &endpoint, host) &&
+		 policy_rewrite_endpoint(table->policy, &access, &to)) {
+		if (to.host)
+			snprintf(found, sizeof(found), "%s:%u", to.host, to.endpoint.port);
+		else
+			endpoint_format(&to.endpoint, found, sizeof(found));
+	}
+	compare_words(table, row, wanted, result < 0 ? "too-long" : found);
+}
+
+static void run_hides(struct table *table, const char *row, char **field)
+{
+	char target[LINE_SIZE];
+	bool found;
+
+	expand(table, field[1], target, sizeof(target));
+	found = !strcmp(field[0], "hides") ? policy_hides(table->policy, target) != NULL
+					   : policy_hides_entries(table->policy, target);
+	compare_words(table, row, field[2], found ? "yes" : "no");
 }
 
 static void run_all(struct table *table, const char *row, char **field)
@@ -189,10 +292,33 @@ static void run_all(struct table *table, const char *row, char **field)
 		return;
 	}
 	found = policy_allows_all(table->policy, class, op) ? "yes" : "no";
-	if (strcmp(found, field[2]) != 0)
-		fail(table, row, field[2], found);
+	compare_words(table, row, field[2], found);
+}
+
+/* Rows that are not an operation by itself. */
+static const struct {
+	const char *word;
+	size_t fields;
+	void (*run)(struct table *table, const char *row, char **field);
+} kinds[] = {
+	{"move", 5, run_move},	      {"movetree", 5, run_move},     {"all", 3, run_all},
+	{"lookup", 4, run_lookup},    {"file", 3, run_instead},      {"program", 3, run_instead},
+	{"endpoint", 3, run_instead}, {"given", 3, run_instead},     {"hides", 3, run_hides},
+	{"entries", 3, run_hides},
+};
+
+static void run_kind(struct table *table, const char *row, char **field, size_t count)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!strcmp(field[0], kinds[i].word) && count == kinds[i].fields) {
+			kinds[i].run(table, row, field);
+			return;
+		}
+	}
+	if (count == 4)
+		run_access(table, row, field);
 	else
-		table->passed++;
+		fail(table, row, "OPERATION TARGET VERDICT RULE", "another number of words");
 }
 
 static void run_row(struct table *table, char *line)
@@ -213,14 +339,8 @@ static void run_row(struct table *table, char *line)
 		read_policy(table);
 	else if (!table->policy)
 		fail(table, row, "a policy above", "none");
-	else if (!strncmp(field[0], "move", 4) && count == 5)
-		run_move(table, row, field);
-	else if (!strcmp(field[0], "all") && count == 3)
-		run_all(table, row, field);
-	else if (count == 4)
-		run_access(table, row, field);
 	else
-		fail(table, row, "OPERATION TARGET VERDICT RULE", "another number of words");
+		run_kind(table, row, field, count);
 }
 
 static void run_table(struct table *table)

@@ -36,7 +36,6 @@ def bad_policies(t):
         "version.yaml": b"version: 99\n", "huge.yaml": b"version: 1\n#" + b"x" * (1 << 20),
         "loop.yaml": b"version: 1\nextends: [loop.yaml]\n",
         "anchor.yaml": b"version: 1\nfiles: &a {read: [*a]}\n",
-        "later.yaml": b"version: 1\nfiles: {hide: [/x]}\n",
         "endpoint.yaml": b"version: 1\nnetwork: {connect: ['nonsense']}\n",
         "null.yaml": b'version: 1\nfiles: {read: ["/a\\0b"]}\n',
     }
@@ -49,6 +48,21 @@ def bad_policies(t):
         check(re.search(rf"^{re.escape(path)}:\d+:\d+: .+", run.err, re.M), name, run)
         checked = proctor(t, "check", path)
         equal((checked.code, checked.err), (1, run.err), name, checked)
+
+
+@test(once=True)
+def what_nobody_enforces(t):
+    """A policy that asks for what no part carries out yet is right, and is not run."""
+    path = t.write_policy(GOOD)
+    equal(proctor(t, "run", "-q", "-p", path, "--", "/bin/echo", "ran").out, "ran\n")
+    equal(proctor(t, "check", "-q", path).code, 0)
+    path = t.write_policy(GOOD + "rollback: always\n")
+    equal(proctor(t, "check", path).code, 0)
+    run = proctor(t, "run", "-p", path, "--", "/bin/echo", "ran")
+    equal((run.code, run.out), (125, ""), run)
+    check(re.search(rf"^{re.escape(path)}:4:11: .*rollback: always", run.err, re.M), run)
+    path = t.write_policy(GOOD + "rollback: never\n")
+    equal(proctor(t, "run", "-q", "-p", path, "--", "/bin/echo", "ran").out, "ran\n")
 
 
 @test(once=True)

@@ -13,6 +13,13 @@ char folder[] = "/tmp/proctor-policy-XXXXXX";
 
 static const char *const variables[] = {"EXTRA=/extra", "EMPTY=", NULL};
 
+static const char *syscall_name(size_t index)
+{
+	static const char *const names[] = {"read", "ptrace", "io_uring_setup", "io_uring_enter"};
+
+	return index < sizeof(names) / sizeof(names[0]) ? names[index] : NULL;
+}
+
 struct policy_context context = {
 	.home = "/home/u",
 	.cwd = "/work/p",
@@ -20,6 +27,7 @@ struct policy_context context = {
 	.tmpdir = "/tmp/t",
 	.uid = 1000,
 	.environ = (char *const *)variables,
+	.syscall_name = syscall_name,
 };
 
 void make_folder(void)

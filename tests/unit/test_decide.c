@@ -63,7 +63,8 @@ START_TEST(merging)
 	write_file("b.yaml", "version: 1\nextends: [sub/base.yaml]\nlimits: {wall: 3}\n"
 			     "files: {read: [\"!/over\"]}\n", 0);
 	ck_assert_int_eq(policy_load(names, 2, &context, &policy, &diagnostics), 0);
-	ck_assert_uint_eq(policy_wall_limit(policy), 3000000000u);
+	ck_assert_uint_eq(policy_limit(policy, LIMIT_WALL)->value, 3000000000u);
+	ck_assert_str_eq(policy_limit(policy, LIMIT_WALL)->rule.file, "b.yaml");
 	ck_assert_int_eq(decide(policy, OP_READ, "/over/x"), DECISION_ALLOW);
 	ck_assert_int_eq(decide(policy, OP_READ, "/base/x"), DECISION_DENY);
 	ck_assert_int_eq(decide(policy, OP_MODIFY, "/w/x"), DECISION_ALLOW);
@@ -73,6 +74,60 @@ START_TEST(merging)
 	ck_assert_str_eq(sources[1].file, "a.yaml");
 	ck_assert_str_eq(sources[2].file, "b.yaml");
 	ck_assert_uint_eq(strlen(sources[0].sha256), 64);
+	policy_free(policy);
+}
+END_TEST
+
+START_TEST(settings)
+{
+	struct policy *policy = load_good("version: 1\n"
+					  "limits: {wall: 60s, cpu: 1.5s, memory: 512M, processes: 50, "
+					  "open_files: 256, file_size: 1G, disk: 7, output: 10k}\n"
+					  "on_block: kill\nrollback: on-failure\n"
+					  "observe: {library: true}\n");
+	static const uint64_t values[LIMIT_COUNT] = {
+		[LIMIT_WALL] = 60000000000u, [LIMIT_CPU] = 1500000000u,
+		[LIMIT_MEMORY] = 512u << 20, [LIMIT_PROCESSES] = 50,
+		[LIMIT_OPEN_FILES] = 256,    [LIMIT_FILE_SIZE] = 1u << 30,
+		[LIMIT_DISK] = 7,	     [LIMIT_OUTPUT] = 10240,
+	};
+
+	for (int i = 0; i < LIMIT_COUNT; i++)
+		ck_assert_uint_eq(policy_limit(policy, (enum policy_limit_kind)i)->value, values[i]);
+	ck_assert_uint_eq(policy_limit(policy, LIMIT_CPU)->rule.line, 2);
+	ck_assert_str_eq(policy_limit(policy, LIMIT_MEMORY)->rule.text, "memory: 512M");
+	ck_assert_int_eq(policy_on_block(policy), DECISION_KILL);
+	ck_assert_int_eq(policy_rollback(policy), ROLLBACK_ON_FAILURE);
+	ck_assert(policy_observes_library(policy));
+	policy_free(policy);
+
+	policy = load_good("version: 1\n");
+	for (int i = 0; i < LIMIT_COUNT; i++)
+		ck_assert_ptr_null(policy_limit(policy, (enum policy_limit_kind)i));
+	ck_assert_int_eq(policy_on_block(policy), DECISION_DENY);
+	ck_assert_int_eq(policy_rollback(policy), ROLLBACK_NEVER);
+	ck_assert(!policy_observes_library(policy));
+	policy_free(policy);
+}
+END_TEST
+
+/* What has no effect asks for nothing; all else that no part enforces is told where it stands. */
+START_TEST(what_is_pending)
+{
+	const struct policy_pending *pending;
+	struct policy *policy =
+		load_good("version: 1\non_block: deny\nrollback: never\n"
+			  "observe: {library: false}\nlimits: {wall: 1}\nfiles: {read: [/]}\n");
+
+	ck_assert_uint_eq(policy_pending(policy, &pending), 0);
+	policy_free(policy);
+	policy = load_good("version: 1\nrollback: always\nobserve: {library: true}\n");
+	ck_assert_uint_eq(policy_pending(policy, &pending), 2);
+	ck_assert_str_eq(pending[0].file, "policy.yaml");
+	ck_assert_uint_eq(pending[0].line, 2);
+	ck_assert_uint_eq(pending[0].column, 11);
+	ck_assert_str_eq(pending[0].what, "rollback: always");
+	ck_assert_str_eq(pending[1].what, "observe.library: true");
 	policy_free(policy);
 }
 END_TEST
@@ -272,6 +327,8 @@ int main(void)
 	tcase_add_test(tests, durations);
 	tcase_add_test(tests, merging);
 	tcase_add_test(tests, digest_of_source);
+	tcase_add_test(tests, settings);
+	tcase_add_test(tests, what_is_pending);
 	tcase_add_test(tests, user_profiles);
 	tcase_add_test(tests, file_without_a_suffix);
 	tcase_add_test(tests, suggestions);
