@@ -155,11 +155,11 @@ struct key {
 	const char *name;
 	void (*parse)(struct loader *loader, const struct document *document,
 		      const struct key *key, const struct node *value);
+	const char *const *words; /* the words it may be; the first is the default */
+	size_t setting;           /* offset in struct policy of the number of the word chosen */
 	unsigned int allow;       /* rights that entries of the list allow */
 	unsigned int deny;        /* rights that they deny */
 	unsigned int limit;       /* limits: which one */
-	const char *const *words; /* the words it may be; the first is the default */
-	size_t setting;           /* offset in struct policy of the number of the word chosen */
 	bool pending;             /* no part of this version enforces it: a run refuses it, but for
 				   * the first of `words` */
 	bool early;               /* needed before other documents are known */
