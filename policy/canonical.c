@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,18 +117,118 @@ static bool is_plain(const char *path)
 	return true;
 }
 
-int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX])
-{
-	struct walk walk = {.done_len = 0};
+/* ------------------------------------------------------------------------- the cache */
 
-	if (*path != '/')
-		return -EINVAL;
-	if (strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	if (is_plain(path) && strncmp(path, "/proc", 5) != 0 && has_no_link(path)) {
-		memcpy(ret, path, strlen(path) + 1);
-		return 0;
+/* What stands at a name none of whose folders is a link. */
+enum found { FOUND_NOTHING_YET, FOUND_LINK, FOUND_OTHER, FOUND_MISSING };
+
+struct cached {
+	const char *name;
+	size_t len;
+	uint64_t hash;
+	enum found found;
+};
+
+struct canonical_cache {
+	struct memory *memory;
+	struct cached *slots;
+	size_t slot_count;
+	size_t used;
+};
+
+struct canonical_cache *canonical_cache_new(struct memory *memory)
+{
+	struct canonical_cache *cache = memory_alloc(memory, sizeof(*cache));
+
+	cache->memory = memory;
+	cache->slot_count = 256;
+	cache->slots = memory_alloc(memory, cache->slot_count * sizeof(*cache->slots));
+	return cache;
+}
+
+static struct cached *find_slot(const struct canonical_cache *cache, const char *name, size_t len,
+				uint64_t hash)
+{
+	size_t at = hash & (cache->slot_count - 1);
+
+	for (; cache->slots[at].found; at = (at + 1) & (cache->slot_count - 1))
+		if (cache->slots[at].hash == hash && cache->slots[at].len == len &&
+		    !memcmp(cache->slots[at].name, name, len))
+			break;
+	return &cache->slots[at];
+}
+
+static void grow(struct canonical_cache *cache)
+{
+	const struct cached *old = cache->slots;
+	const size_t old_count = cache->slot_count;
+
+	cache->slot_count *= 2;
+	cache->slots = memory_alloc(cache->memory, cache->slot_count * sizeof(*cache->slots));
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].found)
+			*find_slot(cache, old[i].name, old[i].len, old[i].hash) = old[i];
+}
+
+/* `name` ends in a NUL. What cannot be looked at is left to the slow way. */
+static enum found look(const char *name)
+{
+	char target[1];
+
+	if (readlink(name, target, sizeof(target)) >= 0)
+		return FOUND_LINK;
+	if (errno == EINVAL)
+		return FOUND_OTHER;
+	return errno == ENOENT || errno == ENOTDIR ? FOUND_MISSING : FOUND_LINK;
+}
+
+static enum found look_cached(struct canonical_cache *cache, const char *name, size_t len,
+			      uint64_t hash)
+{
+	struct cached *slot = find_slot(cache, name, len, hash);
+
+	if (slot->found)
+		return slot->found;
+	if (2 * ++cache->used >= cache->slot_count) {
+		grow(cache);
+		slot = find_slot(cache, name, len, hash);
 	}
+	slot->name = memory_strndup(cache->memory, name, len);
+	slot->len = len;
+	slot->hash = hash;
+	slot->found = look(slot->name);
+	return slot->found;
+}
+
+/* As has_no_link(), with what is known of the folders on the way. */
+static bool is_known_plain(struct canonical_cache *cache, const char *path)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (size_t len = 0; path[len];) {
+		enum found found;
+
+		do
+			hash = (hash ^ (unsigned char)path[len++]) * UINT64_C(1099511628211);
+		while (path[len] && path[len] != '/');
+		if (len == 1)
+			return true;
+		found = look_cached(cache, path, len, hash);
+		if (found != FOUND_OTHER)
+			return found == FOUND_MISSING;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------------------- paths */
+
+static int follow(const char *path, enum canonical_last last, char ret[PATH_MAX])
+{
+	struct walk walk;
+
+	walk.done[0] = '\0';
+	walk.done_len = 0;
+	walk.links = 0;
 	memcpy(walk.rest, path, strlen(path) + 1);
 	while (walk.rest[0]) {
 		char name[PATH_MAX];
@@ -149,4 +250,24 @@ int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX
 	memcpy(ret, walk.done, walk.done_len);
 	ret[walk.done_len] = '\0';
 	return 0;
+}
+
+int canonical_path_cached(struct canonical_cache *cache, const char *path,
+			  enum canonical_last last, char ret[PATH_MAX])
+{
+	if (*path != '/')
+		return -EINVAL;
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (is_plain(path) && strncmp(path, "/proc", 5) != 0 &&
+	    (cache ? is_known_plain(cache, path) : has_no_link(path))) {
+		memcpy(ret, path, strlen(path) + 1);
+		return 0;
+	}
+	return follow(path, last, ret);
+}
+
+int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX])
+{
+	return canonical_path_cached(NULL, path, last, ret);
 }

@@ -4,6 +4,8 @@
 
 #include <limits.h>
 
+#include "policy/memory.h"
+
 enum canonical_last {
 	CANONICAL_FOLLOW, /* the last component too is followed when it is a symbolic link */
 	CANONICAL_KEEP,   /* it is not: unlink(2), rename(2), lstat(2) */
@@ -18,5 +20,13 @@ enum canonical_last {
  * Returns 0, -ELOOP, -ENAMETOOLONG, or -EINVAL for a relative path.
  */
 int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX]);
+
+/*
+ * The same for many paths in a short time: what was found at a name is kept, so that a folder is
+ * looked at once for all paths below it. Released with `memory`.
+ */
+struct canonical_cache *canonical_cache_new(struct memory *memory);
+int canonical_path_cached(struct canonical_cache *cache, const char *path,
+			  enum canonical_last last, char ret[PATH_MAX]);
 
 #endif

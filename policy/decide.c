@@ -30,23 +30,34 @@ unsigned int policy_right_of(enum access_class class, enum access_op op)
 bool policy_reaches_loopback(const struct endpoint *endpoint, struct endpoint *ret)
 {
 	static const struct in6_addr v4_any = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+	const bool v4 = !memcmp(&endpoint->address, &v4_any, sizeof(v4_any));
 
 	if ((endpoint->transport != TRANSPORT_TCP && endpoint->transport != TRANSPORT_UDP) ||
-	    endpoint->family == AF_UNSPEC)
+	    endpoint->family == AF_UNSPEC ||
+	    (!v4 && !IN6_IS_ADDR_UNSPECIFIED(&endpoint->address)))
 		return false;
-	*ret = (struct endpoint){
-		.transport = endpoint->transport,
-		.family = endpoint->family,
-		.address = endpoint->address,
-		.port = endpoint->port,
-	};
-	if (IN6_IS_ADDR_UNSPECIFIED(&endpoint->address)) {
-		ret->address = in6addr_loopback;
-		return true;
+	/* Not an initializer: that would clear the long path. */
+	ret->transport = endpoint->transport;
+	ret->family = endpoint->family;
+	ret->address = v4 ? v4_any : in6addr_loopback;
+	ret->scope_id = 0;
+	ret->port = endpoint->port;
+	ret->path_len = 0;
+	ret->path[0] = '\0';
+	if (v4) {
+		ret->address.s6_addr[12] = 127;
+		ret->address.s6_addr[15] = 1;
 	}
-	ret->address.s6_addr[12] = 127;
-	ret->address.s6_addr[15] = 1;
-	return !memcmp(&endpoint->address, &v4_any, sizeof(v4_any));
+	return true;
+}
+
+static void __attribute__((noinline)) ask_loopback(const struct ruleset *ruleset, const struct endpoint *endpoint,
+			 const char *host, struct query *query)
+{
+	struct endpoint loopback;
+
+	if (policy_reaches_loopback(endpoint, &loopback))
+		ruleset_ask_endpoint(ruleset, &loopback, host, query);
 }
 
 static bool ask_endpoint(const struct ruleset *ruleset, const struct access *access,
@@ -54,7 +65,6 @@ static bool ask_endpoint(const struct ruleset *ruleset, const struct access *acc
 {
 	const struct endpoint *endpoint = access->endpoint;
 	const char *host = query->right == RIGHT_CONNECT ? access->host : NULL;
-	struct endpoint loopback;
 
 	if (!endpoint)
 		return false;
@@ -68,8 +78,8 @@ static bool ask_endpoint(const struct ruleset *ruleset, const struct access *acc
 	case TRANSPORT_UDP:
 	case TRANSPORT_UNIX_ABSTRACT:
 		ruleset_ask_endpoint(ruleset, endpoint, host, query);
-		if (query->right == RIGHT_CONNECT && policy_reaches_loopback(endpoint, &loopback))
-			ruleset_ask_endpoint(ruleset, &loopback, host, query);
+		if (query->right == RIGHT_CONNECT)
+			ask_loopback(ruleset, endpoint, host, query);
 		return true;
 	case TRANSPORT_OTHER:
 		break;
@@ -103,7 +113,8 @@ static const struct rule *find_rewrite(const struct policy *policy, const struct
 	size_t len;
 
 	if (access->class == CLASS_NETWORK) {
-		other = policy_right_of(access->class, access->op) == RIGHT_CONNECT
+		other = policy->endpoint_rewrites.count > 0 &&
+				policy_right_of(access->class, access->op) == RIGHT_CONNECT
 				? endpoint_rewrites_find(&policy->endpoint_rewrites,
 							 access->endpoint, access->host)
 				: NULL;

@@ -122,26 +122,60 @@ static const char *read_token(struct memory *memory, struct cursor *cursor,
 	}
 }
 
-static void make_literal(struct memory *memory, struct glob *glob)
+static const char *token_bytes(struct memory *memory, const struct glob_token *tokens, size_t count)
 {
-	char *literal;
+	char *bytes = memory_alloc(memory, count + 1);
 
-	for (size_t i = 0; i < glob->count; i++)
-		if (glob->tokens[i].kind != TOKEN_BYTE)
-			return;
-	literal = memory_alloc(memory, glob->count + 1);
-	for (size_t i = 0; i < glob->count; i++)
-		literal[i] = (char)glob->tokens[i].byte;
-	glob->literal = literal;
-	glob->literal_len = glob->count;
+	for (size_t i = 0; i < count; i++)
+		bytes[i] = (char)tokens[i].byte;
+	return bytes;
+}
+
+static void make_literals(struct memory *memory, struct glob *glob)
+{
+	size_t first = 0;
+	size_t last = glob->count;
+
+	while (first < glob->count && glob->tokens[first].kind == TOKEN_BYTE)
+		first++;
+	if (first == glob->count) {
+		glob->literal = token_bytes(memory, glob->tokens, glob->count);
+		glob->literal_len = glob->count;
+		return;
+	}
+	while (glob->tokens[last - 1].kind == TOKEN_BYTE)
+		last--;
+	glob->prefix = token_bytes(memory, glob->tokens, first);
+	glob->prefix_len = first;
+	glob->suffix = token_bytes(memory, glob->tokens + last, glob->count - last);
+	glob->suffix_len = glob->count - last;
+}
+
+bool glob_is_plain(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (strchr("*?[\\", text[i]) && text[i])
+			return false;
+	return true;
+}
+
+static struct glob plain_glob(struct memory *memory, const char *text, size_t len)
+{
+	return (struct glob){.literal = memory_strndup(memory, text, len), .literal_len = len};
 }
 
 const char *glob_compile(struct memory *memory, const char *text, size_t len, struct glob *ret)
 {
-	struct glob_token *tokens = memory_alloc(memory, (len + 1) * sizeof(*tokens));
+	struct glob_token *tokens;
 	struct cursor cursor = {text, text + len};
-	struct glob glob = {.tokens = tokens};
+	struct glob glob = {.count = 0};
 
+	if (glob_is_plain(text, len)) {
+		*ret = plain_glob(memory, text, len);
+		return NULL;
+	}
+	tokens = memory_alloc(memory, len * sizeof(*tokens));
+	glob.tokens = tokens;
 	while (cursor.at < cursor.end) {
 		const char *wrong = read_token(memory, &cursor, &tokens[glob.count]);
 
@@ -149,7 +183,7 @@ const char *glob_compile(struct memory *memory, const char *text, size_t len, st
 			return wrong;
 		glob.count++;
 	}
-	make_literal(memory, &glob);
+	make_literals(memory, &glob);
 	*ret = glob;
 	return NULL;
 }

@@ -28,9 +28,17 @@ struct glob_token {
 struct glob {
 	const struct glob_token *tokens;
 	size_t count;
-	const char *literal; /* when there is no wildcard: the bytes; else NULL */
+	const char *literal; /* when there is no wildcard: the bytes (`tokens` is not used); else NULL */
 	size_t literal_len;
+	/* Otherwise the bytes that it starts with and ends in; of no length where it has none. */
+	const char *prefix;
+	size_t prefix_len;
+	const char *suffix;
+	size_t suffix_len;
 };
+
+/* True when there is nothing in the text that has a special meaning. */
+bool glob_is_plain(const char *text, size_t len);
 
 /*
  * Compiles `len` bytes of `text`. Returns NULL, or what is wrong, in words that

@@ -54,7 +54,8 @@ static struct rule_list *new_list(struct loader *loader, const struct key *key)
 bool compile_path(struct loader *loader, const struct document *document,
 		  const struct node *entry, size_t skip, struct rule *rule)
 {
-	const struct pattern_place place = {document->folder, loader->context->home};
+	const struct pattern_place place = {document->folder, loader->context->home,
+					    loader->cache};
 	const char *text = loader_expand(loader, document, entry, skip, EXPAND_PATTERN);
 	struct pattern *patterns;
 	const char *wrong;

@@ -321,6 +321,7 @@ int policy_load(const char *const *names, size_t count, const struct policy_cont
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 	size_t faults = diagnostics->count;
+	struct memory scratch = {NULL, NULL, 0};
 	struct loader loader = {
 		.policy = policy,
 		.context = context,
@@ -331,7 +332,9 @@ int policy_load(const char *const *names, size_t count, const struct policy_cont
 		memory_exhausted();
 	loader.memory = &policy->memory;
 	policy->ruleset.memory = &policy->memory;
+	loader.cache = canonical_cache_new(&scratch);
 	load_all(&loader, names, count);
+	memory_free(&scratch);
 	if (diagnostics->count > faults) {
 		diagnostics_sort(diagnostics);
 		policy_free(policy);

@@ -9,6 +9,17 @@
 
 enum { STATUS_PROCTOR_FAILED = 125, FIRST_CAPACITY = 4 };
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define CHECKED_BLOCKS 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(CHECKED_BLOCKS)
+enum { BLOCK_SIZE = 0 };
+#else
+enum { BLOCK_SIZE = 64 * 1024 };
+#endif
+
 struct memory_block {
 	struct memory_block *next;
 	max_align_t bytes[];
@@ -22,7 +33,7 @@ void memory_exhausted(void)
 	_exit(STATUS_PROCTOR_FAILED);
 }
 
-void *memory_alloc(struct memory *memory, size_t size)
+static void *new_block(struct memory *memory, size_t size)
 {
 	struct memory_block *block = calloc(1, sizeof(*block) + size);
 
@@ -31,6 +42,25 @@ void *memory_alloc(struct memory *memory, size_t size)
 	block->next = memory->blocks;
 	memory->blocks = block;
 	return block->bytes;
+}
+
+void *memory_alloc(struct memory *memory, size_t size)
+{
+	const size_t alignment = _Alignof(max_align_t);
+	const size_t whole = (size + alignment - 1) / alignment * alignment;
+	void *piece;
+
+	/* A large piece leaves what is left of the block to the small ones. */
+	if (whole < size || whole > BLOCK_SIZE / 8)
+		return new_block(memory, size);
+	if (whole > memory->left) {
+		memory->free = new_block(memory, BLOCK_SIZE);
+		memory->left = BLOCK_SIZE;
+	}
+	piece = memory->free;
+	memory->free += whole;
+	memory->left -= whole;
+	return piece;
 }
 
 char *memory_strndup(struct memory *memory, const char *text, size_t len)

@@ -6,12 +6,15 @@
 
 /*
  * What a policy is made of is allocated while it loads and released all at once.
- * Each piece is a block of its own, so that a sanitizer sees the bounds of each.
+ * Pieces are cut from larger blocks; under a sanitizer each is a block of its own,
+ * so that it sees the bounds of each.
  * When memory runs out nothing has been run yet: the process ends with status
  * 125 ("proctor itself failed") from inside these functions.
  */
 struct memory {
 	struct memory_block *blocks;
+	char *free; /* what is left of the newest block */
+	size_t left;
 };
 
 /* `size` zeroed bytes, aligned for any type. Never NULL. */

@@ -1,91 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <string.h>
+#include "policy/path_index.h"
 
-#include "policy/ruleset.h"
-
-/*
- * A trie of path components. A pattern hangs at the node of its literal part.
- * One without wildcards is answered by the walk itself. One with wildcards that
- * still names some component (".env" in "**" "/.env") hangs below the node's
- * "shadow", under that name, and is tried only for paths that hold the name; one
- * that names none is tried for every path through the node. So the cost follows
- * the path's length and the rules that may concern it, not the number of rules.
- */
-struct entry {
-	const struct rule *rule;
-	const struct pattern *pattern;
-	uint32_t next; /* 0: none */
-};
-
-struct node {
-	const char *name;
-	uint32_t name_len;
-	uint32_t parent;
-	uint32_t hash;
-	uint32_t plain;  /* entries without wildcards */
-	uint32_t wild;   /* entries with wildcards to try */
-	uint32_t shadow; /* parent of the nodes of named components; 0: none */
-};
-
-enum { ROOT = 1 }; /* index 0 of nodes, entries and slots means "none" */
-
-struct path_index {
-	struct memory *memory;
-	struct node *nodes;
-	size_t node_count;
-	struct entry *entries;
-	size_t entry_count;
-	uint32_t *slots; /* hash table of nodes by parent and name */
-	size_t slot_count;
-};
-
-/* A component of a path, with its hash. */
-struct name {
-	const char *text;
-	uint32_t len;
-	uint32_t hash;
-};
-
-/* ----------------------------------------------------------------- building */
-
-static uint32_t hash_name(const char *text, size_t len)
+static uint64_t hash_name(const char *text, size_t len)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
+	char padded[PATH_MAX + WORD];
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-	return hash;
-}
-
-static size_t slot_of(const struct path_index *index, uint32_t parent, uint32_t hash)
-{
-	uint64_t mixed = ((uint64_t)parent << 32 | hash) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (size_t)(mixed >> 32) & (index->slot_count - 1);
-}
-
-static uint32_t find_node(const struct path_index *index, uint32_t parent, const struct name *name)
-{
-	size_t slot = slot_of(index, parent, name->hash);
-
-	for (; index->slots[slot]; slot = (slot + 1) & (index->slot_count - 1)) {
-		const struct node *node = &index->nodes[index->slots[slot]];
-
-		if (node->hash == name->hash && node->parent == parent &&
-		    node->name_len == name->len && !memcmp(node->name, name->text, name->len))
-			return index->slots[slot];
-	}
-	return 0;
+	memcpy(padded, text, len);
+	memset(padded + len, 0, WORD);
+	return hash_padded(padded, len);
 }
 
 static void put_slot(struct path_index *index, uint32_t number)
 {
-	const struct node *node = &index->nodes[number];
-	size_t slot = slot_of(index, node->parent, node->hash);
+	const uint64_t hash = index->nodes[number].hash;
+	const size_t mask = index->slot_count - 1;
+	size_t at = hash & mask;
 
-	while (index->slots[slot])
-		slot = (slot + 1) & (index->slot_count - 1);
-	index->slots[slot] = number;
+	index->filter[hash & (mask >> FILTER_SHIFT)] |= filter_bits(hash);
+	while (index->slots[at].number)
+		at = (at + 1) & mask;
+	index->slots[at] = (struct slot){(uint32_t)hash, number};
 }
 
 static uint32_t new_node(struct path_index *index)
@@ -96,28 +30,34 @@ static uint32_t new_node(struct path_index *index)
 
 static void grow_slots(struct path_index *index)
 {
-	index->slot_count = index->slot_count ? 2 * index->slot_count : 64;
+	index->slot_count = index->slot_count ? 2 * index->slot_count : 16;
 	index->slots = memory_alloc(index->memory, index->slot_count * sizeof(*index->slots));
+	index->filter = memory_alloc(index->memory,
+				     (index->slot_count >> FILTER_SHIFT) * sizeof(*index->filter));
 	for (size_t i = 0; i < index->node_count; i++)
-		if (index->nodes[i].name)
+		if (index->nodes[i].parent)
 			put_slot(index, (uint32_t)i);
 }
 
-static uint32_t make_node(struct path_index *index, uint32_t parent, const struct name *name)
+static uint32_t make_node(struct path_index *index, uint32_t parent, const char *name, size_t len)
 {
-	uint32_t number = find_node(index, parent, name);
+	const uint64_t hash = hash_name(name, len);
+	uint32_t number = find_node(index, parent, name, len, hash);
+	struct node *node;
 
 	if (number)
 		return number;
-	if (2 * index->node_count >= index->slot_count)
+	if (2 * ++index->used >= index->slot_count)
 		grow_slots(index);
 	number = new_node(index);
-	index->nodes[number] = (struct node){
-		.name = name->text,
-		.name_len = name->len,
-		.parent = parent,
-		.hash = name->hash,
-	};
+	node = &index->nodes[number];
+	node->name_len = (uint32_t)len;
+	node->hash = hash_below(parent, hash);
+	node->parent = parent;
+	if (len <= NAME_INLINE)
+		memcpy(node->inlined, name, len);
+	else
+		node->name = name;
 	put_slot(index, number);
 	return number;
 }
@@ -128,144 +68,157 @@ struct path_index *path_index_new(struct memory *memory)
 
 	index->memory = memory;
 	(void)memory_push(memory, index->entries, index->entry_count);
+	(void)memory_push(memory, index->shadows, index->shadow_count);
 	new_node(index);
 	new_node(index); /* ROOT */
 	grow_slots(index);
 	return index;
 }
 
-/* Takes the first component off *path, which has no leading slash. False: none left. */
-static bool next_name(const char **path, struct name *ret)
-{
-	const char *at = *path;
-	uint32_t hash = 2166136261u;
+/* What a pattern may be found by. */
+struct key {
+	const char *text;
+	size_t len; /* 0: nothing */
+	enum affix affix;
+	enum place place;
+	unsigned int cost; /* patterns under the key so far */
+};
 
-	if (!*at)
-		return false;
-	for (; *at && *at != '/'; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619u;
-	ret->text = *path;
-	ret->len = (uint32_t)(at - *path);
-	ret->hash = hash;
-	*path = at + (*at == '/');
-	return true;
+/* The place of part `number`: fixed as long as no "**" stands before it. */
+static enum place place_of(const struct pattern *pattern, size_t number)
+{
+	if (number + 1 == pattern->part_count && !pattern->tree)
+		return PLACE_LAST;
+	for (size_t i = 0; i < number; i++)
+		if (pattern->parts[i].any)
+			return PLACE_ANY;
+	return number <= PLACE_2 ? (enum place)number : PLACE_ANY;
 }
 
-/* The longest literal component tells most paths apart; NULL: there is none. */
-static const struct glob *key_of(const struct pattern *pattern)
+static unsigned int cut_length(size_t len, size_t *ret)
 {
-	const struct glob *key = NULL;
+	unsigned int at = LENGTHS;
+
+	while (affix_lengths[--at] > len)
+		;
+	*ret = affix_lengths[at];
+	return at;
+}
+
+static unsigned int key_cost(const struct path_index *index, uint32_t number,
+			     const struct key *key)
+{
+	const struct shadow *shadow = &index->shadows[index->nodes[number].shadow];
+	const uint32_t parent = shadow->parents[key->place][key->affix];
+	const uint32_t found = parent ? find_node(index, parent, key->text, key->len,
+						  hash_name(key->text, key->len))
+				      : 0;
+
+	return found ? index->nodes[found].wild_count : 0;
+}
+
+/* Fewer patterns first; then places of which there is one; then whole names; then longer ones. */
+static bool is_better(const struct key *a, const struct key *b)
+{
+	if (a->len == 0 || b->len == 0)
+		return a->len > 0;
+	if (a->cost != b->cost)
+		return a->cost < b->cost;
+	if ((a->place == PLACE_ANY) != (b->place == PLACE_ANY))
+		return b->place == PLACE_ANY;
+	if ((a->affix == AFFIX_NONE) != (b->affix == AFFIX_NONE))
+		return a->affix == AFFIX_NONE;
+	return a->len > b->len;
+}
+
+static void offer_key(const struct path_index *index, uint32_t number, struct key key,
+		      struct key *best)
+{
+	size_t len = key.len;
+
+	if (len == 0)
+		return;
+	if (key.affix != AFFIX_NONE) {
+		(void)cut_length(len, &key.len);
+		if (key.affix == AFFIX_SUFFIX)
+			key.text += len - key.len;
+	}
+	key.cost = key_cost(index, number, &key);
+	if (is_better(&key, best))
+		*best = key;
+}
+
+static struct key key_of(const struct path_index *index, uint32_t number,
+			 const struct pattern *pattern)
+{
+	struct key best = {.len = 0};
 
 	for (size_t i = 0; i < pattern->part_count; i++) {
-		const struct pattern_part *part = &pattern->parts[i];
+		const struct glob *glob = &pattern->parts[i].glob;
+		struct key key = {.place = place_of(pattern, i)};
 
-		if (!part->any && part->glob.literal &&
-		    (!key || part->glob.literal_len > key->literal_len))
-			key = &part->glob;
+		if (pattern->parts[i].any)
+			continue;
+		if (glob->literal) {
+			key.text = glob->literal;
+			key.len = glob->literal_len;
+			offer_key(index, number, key, &best);
+			continue;
+		}
+		key.affix = AFFIX_PREFIX;
+		key.text = glob->prefix;
+		key.len = glob->prefix_len;
+		offer_key(index, number, key, &best);
+		key.affix = AFFIX_SUFFIX;
+		key.text = glob->suffix;
+		key.len = glob->suffix_len;
+		offer_key(index, number, key, &best);
 	}
-	return key;
+	return best;
 }
 
-static uint32_t key_node(struct path_index *index, uint32_t number, const struct glob *key)
+static uint32_t key_node(struct path_index *index, uint32_t number, const struct key *key)
 {
-	const struct name name = {
-		.text = key->literal,
-		.len = (uint32_t)key->literal_len,
-		.hash = hash_name(key->literal, key->literal_len),
-	};
+	struct shadow *shadow;
+	size_t cut;
 
 	if (!index->nodes[number].shadow) {
-		uint32_t shadow = new_node(index);
-
-		index->nodes[number].shadow = shadow;
+		(void)memory_push(index->memory, index->shadows, index->shadow_count);
+		index->nodes[number].shadow = (uint32_t)(index->shadow_count - 1);
 	}
-	return make_node(index, index->nodes[number].shadow, &name);
+	shadow = &index->shadows[index->nodes[number].shadow];
+	if (!shadow->parents[key->place][key->affix])
+		shadow->parents[key->place][key->affix] = new_node(index);
+	if (key->affix != AFFIX_NONE)
+		shadow->lengths[key->place][key->affix] |=
+			(uint16_t)(1u << cut_length(key->len, &cut));
+	return make_node(index, shadow->parents[key->place][key->affix], key->text, key->len);
 }
 
 void path_index_add(struct path_index *index, const struct rule *rule,
 		    const struct pattern *pattern)
 {
-	const struct glob *key = key_of(pattern);
-	const char *path = pattern->literal + (*pattern->literal == '/');
+	const char *path = pattern->literal;
 	uint32_t number = ROOT;
 	struct entry *entry;
-	struct name name;
+	struct key key;
 	uint32_t *head;
 
-	while (next_name(&path, &name))
-		number = make_node(index, number, &name);
-	if (key)
-		number = key_node(index, number, key);
+	while (*path) {
+		const size_t len = strcspn(++path, "/");
+
+		number = make_node(index, number, path, len);
+		path += len;
+	}
+	key = key_of(index, number, pattern);
+	if (key.len > 0)
+		number = key_node(index, number, &key);
 	entry = memory_push(index->memory, index->entries, index->entry_count);
 	entry->rule = rule;
 	entry->pattern = pattern;
+	entry->tree = pattern->tree;
 	head = pattern->part_count ? &index->nodes[number].wild : &index->nodes[number].plain;
+	index->nodes[number].wild_count += pattern->part_count > 0;
 	entry->next = *head;
 	*head = (uint32_t)(index->entry_count - 1);
-}
-
-/* ----------------------------------------------------------------- visiting */
-
-struct visit {
-	const struct path_index *index;
-	const struct path_visitor *visitor;
-	const char *path;
-};
-
-static void visit_plain(const struct visit *visit, const struct node *node, bool at_end)
-{
-	const struct path_visitor *visitor = visit->visitor;
-
-	for (uint32_t i = node->plain; i; i = visit->index->entries[i].next) {
-		const struct entry *entry = &visit->index->entries[i];
-
-		if ((at_end || entry->pattern->tree) && visitor->wanted(entry->rule, visitor->query))
-			visitor->found(entry->rule, entry->pattern, visit->path, visitor->query);
-	}
-}
-
-static void visit_wild(const struct visit *visit, const struct node *node, const char *rest)
-{
-	const struct path_visitor *visitor = visit->visitor;
-
-	for (uint32_t i = node->wild; i; i = visit->index->entries[i].next) {
-		const struct entry *entry = &visit->index->entries[i];
-
-		if (visitor->wanted(entry->rule, visitor->query) &&
-		    pattern_wild_match(entry->pattern, rest))
-			visitor->found(entry->rule, entry->pattern, visit->path, visitor->query);
-	}
-}
-
-static void visit_shadow(const struct visit *visit, const struct node *node, const char *rest)
-{
-	const char *at = rest;
-	struct name name;
-
-	while (node->shadow && next_name(&at, &name)) {
-		uint32_t key = find_node(visit->index, node->shadow, &name);
-
-		if (key)
-			visit_wild(visit, &visit->index->nodes[key], rest);
-	}
-}
-
-void path_index_visit(const struct path_index *index, const char *path,
-		      const struct path_visitor *visitor)
-{
-	const struct visit visit = {index, visitor, path};
-	const char *rest = path + (*path == '/');
-	uint32_t number = ROOT;
-
-	while (number) {
-		const struct node *node = &index->nodes[number];
-		struct name name;
-
-		visit_plain(&visit, node, !*rest);
-		visit_wild(&visit, node, rest);
-		visit_shadow(&visit, node, rest);
-		if (!next_name(&rest, &name))
-			break;
-		number = find_node(index, number, &name);
-	}
 }

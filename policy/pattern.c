@@ -12,7 +12,8 @@
 /* One alternative on its way from text to pattern. */
 struct compile {
 	struct memory *memory;
-	char literal[PATH_MAX];
+	struct canonical_cache *cache;
+	char literal[PATH_MAX]; /* filled as far as `literal_len`, and a NUL */
 	size_t literal_len;
 	struct pattern_part *parts;
 	size_t part_count;
@@ -27,7 +28,7 @@ static const char *literal_up(struct compile *compile)
 
 	if (compile->literal_len == 0)
 		return NULL;
-	if (canonical_path(compile->literal, CANONICAL_FOLLOW, reached) < 0)
+	if (canonical_path_cached(compile->cache, compile->literal, CANONICAL_FOLLOW, reached) < 0)
 		return "the path before '..' cannot be followed";
 	slash = strrchr(reached, '/');
 	*slash = '\0';
@@ -80,6 +81,8 @@ static const char *add_component(struct compile *compile, const char *text, size
 					   : literal_up(compile);
 	if (part.any)
 		return wild_add(compile, &part);
+	if (compile->part_count == 0 && len <= NAME_MAX && glob_is_plain(text, len))
+		return literal_add(compile, text, len);
 	if (has_double_star(text, len))
 		return "'**' must stand alone between slashes";
 	wrong = glob_compile(compile->memory, text, len, &part.glob);
@@ -195,10 +198,23 @@ static void add_names(struct compile *compile, struct pattern **patterns, size_t
 
 	add_pattern(compile, compile->literal, patterns, count);
 	if (compile->literal_len == 0 ||
-	    canonical_path(compile->literal, CANONICAL_FOLLOW, reached) < 0)
+	    canonical_path_cached(compile->cache, compile->literal, CANONICAL_FOLLOW, reached) < 0)
 		return;
 	if (strcmp(reached, compile->literal) != 0 && !is_own_descriptor(reached))
 		add_pattern(compile, reached, patterns, count);
+}
+
+/* Not an initializer: that would clear the long array each time. */
+static void start(struct compile *compile, struct memory *memory,
+		  const struct pattern_place *place)
+{
+	compile->memory = memory;
+	compile->cache = place->cache;
+	compile->literal[0] = '\0';
+	compile->literal_len = 0;
+	compile->parts = NULL;
+	compile->part_count = 0;
+	compile->tree = false;
 }
 
 const char *pattern_compile(struct memory *memory, const char *text,
@@ -216,8 +232,9 @@ const char *pattern_compile(struct memory *memory, const char *text,
 		return "it is too long (4095 bytes at most)";
 	wrong = glob_expand_braces(memory, text, &texts, &text_count);
 	for (size_t i = 0; !wrong && i < text_count; i++) {
-		struct compile compile = {.memory = memory};
+		struct compile compile;
 
+		start(&compile, memory, place);
 		wrong = compile_one(&compile, texts[i], place);
 		if (!wrong)
 			add_names(&compile, &patterns, &pattern_count);

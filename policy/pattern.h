@@ -45,10 +45,13 @@ struct pattern_state {
 	bool accepts; /* the path itself matches */
 };
 
+struct canonical_cache;
+
 /* Where a pattern stands, for what it is relative to. */
 struct pattern_place {
 	const char *folder; /* absolute: relative patterns count from here */
 	const char *home;   /* "~"; NULL: not known */
+	struct canonical_cache *cache; /* of what was looked at already; NULL: none */
 };
 
 /*

@@ -112,6 +112,7 @@ struct loader {
 	size_t identity_count;
 	struct variable *variables; /* of all documents; later wins */
 	size_t variable_count;
+	struct canonical_cache *cache; /* of links that patterns run through */
 	unsigned int variable_depth;
 	const struct opened *opened; /* the chain of documents being loaded */
 };

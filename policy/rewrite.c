@@ -61,8 +61,11 @@ static struct search find_in(const struct path_index *index, const char *path)
 const struct path_rewrite *path_rewrites_find(const struct path_rewrites *rewrites,
 					      const char *path, size_t *ret_len)
 {
-	const struct search search = find_in(rewrites->given, path);
+	struct search search;
 
+	if (rewrites->count == 0)
+		return NULL;
+	search = find_in(rewrites->given, path);
 	*ret_len = search.len;
 	return search.found;
 }

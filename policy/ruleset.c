@@ -14,12 +14,18 @@ static void add_exception(struct ruleset *ruleset, struct rule *rule)
 		list->exception_paths = path_index_new(ruleset->memory);
 	for (size_t i = 0; i < rule->pattern_count; i++)
 		path_index_add(list->exception_paths, rule, &rule->patterns[i]);
+	if (rule->endpoint && !list->exception_endpoints)
+		list->exception_endpoints = endpoint_index_new(ruleset->memory);
+	if (rule->endpoint)
+		endpoint_index_add(list->exception_endpoints, rule);
 }
 
 void ruleset_add(struct ruleset *ruleset, struct rule *rule)
 {
-	if (!ruleset->index)
+	if (!ruleset->index) {
 		ruleset->index = path_index_new(ruleset->memory);
+		ruleset->endpoints = endpoint_index_new(ruleset->memory);
+	}
 	rule->order = (uint32_t)ruleset->count;
 	*memory_push(ruleset->memory, ruleset->rules, ruleset->count) = rule;
 	if (rule->exception) {
@@ -27,7 +33,7 @@ void ruleset_add(struct ruleset *ruleset, struct rule *rule)
 		return;
 	}
 	if (rule->endpoint)
-		*memory_push(ruleset->memory, ruleset->endpoints, ruleset->endpoint_count) = rule;
+		endpoint_index_add(ruleset->endpoints, rule);
 	if (rule->list->deny & RIGHT_SEE)
 		*memory_push(ruleset->memory, ruleset->hides, ruleset->hide_count) = rule;
 	if (rule->program)
@@ -158,30 +164,39 @@ void ruleset_ask_path(const struct ruleset *ruleset, const char *path, struct qu
 
 /* -------------------------------------------------------------------------- endpoints */
 
-static const struct rule *endpoint_taken_back(const struct rule *rule,
-					      const struct endpoint *endpoint, const char *host)
+static void found_endpoint_exception(const struct rule *rule, const struct endpoint *endpoint,
+				     const char *host, void *data)
+{
+	const struct rule **last = data;
+
+	(void)endpoint;
+	(void)host;
+	*last = rule;
+}
+
+static void found_endpoint(const struct rule *rule, const struct endpoint *endpoint,
+			   const char *host, void *data)
 {
 	const struct rule_list *list = rule->list;
+	struct query *query = data;
+	const struct rule *last = NULL;
+	const struct endpoint_visitor visitor = {wanted_exception, found_endpoint_exception, &last};
 
-	for (size_t i = list->exception_count; i-- > 0;) {
-		const struct rule *exception = list->exceptions[i];
-
-		if (exception->order < rule->order)
-			break;
-		if (exception->endpoint &&
-		    endpoint_pattern_match(exception->endpoint, endpoint, host))
-			return exception;
+	if (list->exception_endpoints && query->list != list) {
+		endpoint_index_visit(list->exception_endpoints, endpoint, host, &visitor);
+		query->exception = last;
+		query->list = list;
 	}
-	return NULL;
+	last = list->exception_endpoints ? query->exception : NULL;
+	note(rule, last && last->order > rule->order ? last : NULL, query);
 }
 
 void ruleset_ask_endpoint(const struct ruleset *ruleset, const struct endpoint *endpoint,
 			  const char *host, struct query *query)
 {
-	for (size_t i = 0; i < ruleset->endpoint_count; i++) {
-		const struct rule *rule = ruleset->endpoints[i];
+	const struct endpoint_visitor visitor = {wanted, found_endpoint, query};
 
-		if (wanted(rule, query) && endpoint_pattern_match(rule->endpoint, endpoint, host))
-			note(rule, endpoint_taken_back(rule, endpoint, host), query);
-	}
+	query->list = NULL;
+	if (ruleset->endpoints)
+		endpoint_index_visit(ruleset->endpoints, endpoint, host, &visitor);
 }

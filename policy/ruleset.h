@@ -40,6 +40,7 @@ struct rule_list {
 	const struct rule **exceptions; /* its "!" entries, in order */
 	size_t exception_count;
 	struct path_index *exception_paths; /* those that are patterns; NULL: none */
+	struct endpoint_index *exception_endpoints; /* those that are endpoints; NULL: none */
 };
 
 struct rule {
@@ -58,13 +59,12 @@ struct ruleset {
 	struct memory *memory;
 	const struct rule **rules;
 	size_t count;
-	const struct rule **endpoints; /* those of `rules` that have an endpoint */
-	size_t endpoint_count;
 	const struct rule **hides;     /* those that hide */
 	size_t hide_count;
 	const struct rule **programs;  /* those with a `program` */
 	size_t program_count;
 	struct path_index *index;
+	struct endpoint_index *endpoints;
 };
 
 /* Takes the rule, whose patterns or endpoint and list are set, and numbers it. */
@@ -79,7 +79,7 @@ struct query {
 	const struct rule *allowed;  /* first rule that allows */
 	const struct rule *taken;    /* exception that took an allow back */
 	bool unproven;               /* a rule would allow if the digest were known, and right */
-	/* The last exception of one list that matches the path: many rules share a list. */
+	/* The last exception of one list that matches: many rules share a list. */
 	const struct rule_list *list;
 	const struct rule *exception;
 };
@@ -111,5 +111,18 @@ struct path_visitor {
 };
 void path_index_visit(const struct path_index *index, const char *path,
 		      const struct path_visitor *visitor);
+
+/* The same for endpoints, in policy/endpoint_index.c. */
+struct endpoint_index *endpoint_index_new(struct memory *memory);
+void endpoint_index_add(struct endpoint_index *index, const struct rule *rule);
+
+struct endpoint_visitor {
+	bool (*wanted)(const struct rule *rule, const void *query);
+	void (*found)(const struct rule *rule, const struct endpoint *endpoint, const char *host,
+		      void *query);
+	void *query;
+};
+void endpoint_index_visit(const struct endpoint_index *index, const struct endpoint *endpoint,
+			  const char *host, const struct endpoint_visitor *visitor);
 
 #endif
