@@ -295,6 +295,7 @@ static int run(const struct run_options *run_options, char **command)
 	config.program = plan.program;
 	config.environment = plan.tool_environment;
 	config.state_folder = plan.state_folder;
+	config.profile_folder = plan.context.profile_dir;
 	config.session_folder = plan.session_folder;
 	config.wall_limit_ns = run_options->timeout_ns;
 	if (!config.wall_limit_ns && policy_limit(plan.policy, LIMIT_WALL))

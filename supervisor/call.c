@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -150,27 +151,12 @@ static const char *policy_name(struct call *call, const char *path, char buf[PAT
 	return buf;
 }
 
-/* True when `path` is `folder` or lies in it. */
-static bool lies_in(const char *path, const char *folder)
+/* What is proctor's own stays as it is. */
+static bool is_guarded(const struct call *call, const struct access *access)
 {
-	const size_t len = strlen(folder);
+	const int nr = call->request.nr;
 
-	return !strncmp(path, folder, len) && (path[len] == '\0' || path[len] == '/');
-}
-
-/* The log and the folders above it stay where they are. */
-static bool is_guarded(const struct session *session, const struct access *access)
-{
-	if (access->class != CLASS_FILE || access->op == OP_READ || !access->path)
-		return false;
-	for (size_t i = 0; i < sizeof(session->guarded) / sizeof(session->guarded[0]); i++) {
-		const char *guarded = session->guarded[i];
-
-		if (guarded && (lies_in(access->path, guarded) ||
-				(access->op == OP_DELETE && lies_in(guarded, access->path))))
-			return true;
-	}
-	return false;
+	return guard_forbids(&call->session->guard, access, nr == SYS_mkdir || nr == SYS_mkdirat);
 }
 
 static struct verdict decide(struct call *call, const struct access *access, bool own,
@@ -187,7 +173,7 @@ static struct verdict decide(struct call *call, const struct access *access, boo
 		}
 		if (access->path[0] != '/')
 			return denied;
-		if (is_guarded(call->session, access)) {
+		if (is_guarded(call, access)) {
 			*ret_detail = "proctor's own files";
 			return denied;
 		}
@@ -195,12 +181,12 @@ static struct verdict decide(struct call *call, const struct access *access, boo
 	return policy_decide(call->session->policy, access);
 }
 
-/* Answers a denial: false with the reply, or true where nothing is enforced. The log is guarded
- * always. */
+/* Answers a denial: false with the reply, or true where nothing is enforced. What is guarded is
+ * so always. */
 static bool denied(struct call *call, const struct ask *ask, const struct access *access,
 		   const struct verdict *verdict, const char *detail, struct reply *ret)
 {
-	const bool observe = call->session->observe && !is_guarded(call->session, access);
+	const bool observe = call->session->observe && !is_guarded(call, access);
 
 	*ret = reply_error(verdict->error);
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
@@ -258,7 +244,7 @@ bool call_permit_move(struct call *call, const char *from, const char *to, bool 
 	struct verdict verdict = policy_decide_move(call->session->policy, from, to, tree);
 
 	/* A second name of the log would be one that is not guarded. */
-	if (is_guarded(call->session, &change))
+	if (is_guarded(call, &change))
 		return denied(call, ask, &change,
 			      &(struct verdict){.decision = DECISION_DENY, .error = EACCES},
 			      "proctor's own files", ret);

@@ -31,6 +31,7 @@ struct run_config {
 	const char *version;
 	const char *session_id;
 	const char *state_folder;   /* where sessions are kept; the tool may not change it */
+	const char *profile_folder; /* the user's profiles, which the tool may not change; or NULL */
 	const char *session_folder; /* NULL when the log goes elsewhere */
 	const char *audit_target;   /* as in struct audit_config */
 	enum audit_level level;

@@ -11,6 +11,7 @@
 
 #include "audit/audit.h"
 #include "policy/policy.h"
+#include "supervisor/guard.h"
 #include "supervisor/host.h"
 
 /* The state of one run. Everything that lasts longer than a call is reached from here. */
@@ -63,9 +64,7 @@ struct session {
 	 */
 	pthread_rwlock_t entry_lock;
 
-	/* What the tool may read but never change, whatever the policy: the folder of sessions
-	 * and the log. Canonical; NULL: none. */
-	char *guarded[2];
+	struct guard guard;
 
 	/*
 	 * Set once when the run must end at once (a log that cannot be written): from then on

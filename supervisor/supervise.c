@@ -96,6 +96,37 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	return 0;
 }
 
+/* The log, unless it is a device like /dev/null, or none that has a place. */
+static int guard_log(struct session *session)
+{
+	const char *target = audit_target(session->audit);
+	struct stat stat;
+
+	if (!strcmp(target, "-") || lstat(target, &stat) < 0 || S_ISCHR(stat.st_mode))
+		return 0;
+	return guard_add(&session->guard, target);
+}
+
+/* The log, and what decides on this run and the next ones. */
+static int guard_own(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_config *config = supervisor->config;
+	struct guard *guard = &supervisor->session.guard;
+	const struct policy_source *sources;
+	const size_t count = policy_sources(config->policy, &sources);
+	int error = guard_log(&supervisor->session);
+
+	if (error == 0)
+		error = guard_add(guard, config->state_folder);
+	if (error == 0 && config->profile_folder)
+		error = guard_add(guard, config->profile_folder);
+	for (size_t i = 0; i < count && error == 0; i++) {
+		if (strncmp(sources[i].file, "profile:", strlen("profile:")) != 0)
+			error = guard_add(guard, sources[i].file);
+	}
+	return error < 0 ? error_set(err, -error, "cannot start") : 0;
+}
+
 static int open_audit(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_config *config = supervisor->config;
@@ -108,11 +139,7 @@ static int open_audit(struct supervisor *supervisor, struct error *err)
 	};
 	int error = audit_open(&audit, &session->audit, err);
 
-	if (error < 0)
-		return error;
-	session->guarded[0] = realpath(config->state_folder, NULL);
-	session->guarded[1] = realpath(audit_target(session->audit), NULL);
-	return 0;
+	return error < 0 ? error : guard_own(supervisor, err);
 }
 
 static int write_start(struct supervisor *supervisor, struct error *err)
