@@ -77,6 +77,10 @@ static int lock_file(struct sink *sink, const struct stat *st, struct error *err
 		return error_set(err, EBUSY, "cannot log to '%s': another session writes to it",
 				 sink->target);
 	}
+	/* What writes to it by another name is not kept from it. */
+	if (st->st_nlink > 1)
+		return error_set(err, 0, "cannot log to '%s': it has another name (hard link)",
+				 sink->target);
 	sink->regular = true;
 	sink->dev = st->st_dev;
 	sink->ino = st->st_ino;
