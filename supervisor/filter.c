@@ -45,11 +45,44 @@ static const unsigned int ioctl_commands[] = {
 	0x5000943f, /* BTRFS_IOC_SNAP_DESTROY_V2 */
 	0x4008941a, /* BTRFS_IOC_SUBVOL_SETFLAGS */
 	0x40186f04, /* OCFS2_IOC_REFLINK */
+	0x4020bc10, /* BCH_IOCTL_SUBVOLUME_CREATE */
+	0x4020bc11, /* BCH_IOCTL_SUBVOLUME_DESTROY */
+	0x8008bc40, /* BCHFS_IOC_REINHERIT_ATTRS */
+	/* These ask for the owner, not for a descriptor that may write. */
+	0x40086604, /* EXT4_IOC_SETVERSION */
+	0x6609,     /* EXT4_IOC_MIGRATE */
+	0xc0c89425, /* BTRFS_IOC_SET_RECEIVED_SUBVOL */
+	0x4004f50d, /* F2FS_IOC_SET_PIN_FILE */
+	0x8008f512, /* F2FS_IOC_RELEASE_COMPRESS_BLOCKS */
+	0x8008f513, /* F2FS_IOC_RESERVE_COMPRESS_BLOCKS */
+	/* fscrypt: makes an empty folder an encrypted one; opens and locks what is encrypted for
+	 * everybody, through any descriptor of the file system. */
+	0x800c6613, /* FS_IOC_SET_ENCRYPTION_POLICY */
+	0xc0506617, /* FS_IOC_ADD_ENCRYPTION_KEY */
+	0xc0406618, /* FS_IOC_REMOVE_ENCRYPTION_KEY */
+	0xc0406619, /* FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS */
+	0xaa00,     /* USERFAULTFD_IOC_NEW: the system call by another door */
 };
 static const unsigned int fcntl_commands[] = {F_SETOWN, F_SETOWN_EX};
 /* Of whatever level: handle_setsockopt() looks at that. */
 static const unsigned int socket_options[] = {
-	IP_OPTIONS, IPV6_2292RTHDR, IPV6_2292PKTOPTIONS, IPV6_FLOWLABEL_MGR, IPV6_RTHDR,
+	IP_OPTIONS,
+	IPV6_2292RTHDR,
+	IPV6_2292PKTOPTIONS,
+	IPV6_FLOWLABEL_MGR,
+	IPV6_RTHDR,
+	/* Multicast groups, see net_group.h. */
+	IP_ADD_MEMBERSHIP,
+	IP_ADD_SOURCE_MEMBERSHIP,
+	IP_BLOCK_SOURCE,
+	IP_UNBLOCK_SOURCE,
+	IP_MSFILTER,
+	IPV6_JOIN_GROUP,
+	MCAST_JOIN_GROUP,
+	MCAST_JOIN_SOURCE_GROUP,
+	MCAST_BLOCK_SOURCE,
+	MCAST_UNBLOCK_SOURCE,
+	MCAST_MSFILTER,
 };
 static const unsigned int prctl_commands[] = {PR_SET_DUMPABLE, PR_SET_MM, 62 /* PR_SCHED_CORE */};
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Kernel doors: dangerous, unknown and foreign system calls; other processes as targets."""
+import fcntl
 import os
 import signal
 import struct
@@ -23,7 +24,8 @@ DOORS = {
         kcmp finit_module kexec_file_load bpf userfaultfd open_tree move_mount fsopen fsconfig
         fsmount fspick pidfd_getfd process_madvise mount_setattr quotactl_fd
         process_mrelease""".split(),
-    "ENOSYS": "io_uring_setup io_uring_enter io_uring_register".split(),
+    "ENOSYS": """io_uring_setup io_uring_enter io_uring_register uselib
+        lsm_set_self_attr""".split(),
     "EACCES": ["perf_event_open"],
 }
 # Not 335 and 336: newer kernels keep uretprobe and uprobe there, which no filter sees.
@@ -31,7 +33,8 @@ UNKNOWN = (340, 423, 470, 500, 511, 512, 1000, 0x3fffffff)
 LATER = {"open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
          "fspick": 433, "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442,
          "quotactl_fd": 443, "process_mrelease": 448, "io_uring_setup": 425,
-         "io_uring_enter": 426, "io_uring_register": 427, "open_tree_attr": 467}
+         "io_uring_enter": 426, "io_uring_register": 427, "open_tree_attr": 467,
+         "uselib": 134, "lsm_set_self_attr": 460}
 
 
 def number(name):
@@ -148,6 +151,28 @@ def attributes_through_ioctl(t):
         found, run = t.calls(statements, t.wide())
         check(found[1] in ("-EPERM", "-EACCES"), hex(command), found)
         equal(len(run.blocked), 1, run)
+
+
+@test
+def generation_of_a_file(t):
+    """ext4 asks for its owner only: a descriptor for reading does."""
+    get, put = 0x80086603, 0x40086604
+    file = call("open", t.outside + "/file", os.O_RDONLY)
+    statements = [file, call("ioctl", result(0), get, out(8))]
+    before = t.calls(statements, native=True)[0]
+    act = [file, call("ioctl", result(0), put, blob(struct.pack("=Q", 77)))]
+    found, _ = t.calls(act, native=True)
+    if found[1] in ("-ENOTTY", "-EOPNOTSUPP"):
+        raise Skip("not on this file system")
+    equal(found[1], "0", "natively", before)
+    for command, value in ((put, bytes(8)), (put | 1 << 32, bytes(8))):
+        found, run = t.calls([file, call("ioctl", result(0), command, blob(value))], t.wide())
+        equal(found[1], "-EPERM", run)
+        t.one_record(run, syscall="ioctl", arg="ioctl 0x40086604")
+    with open(t.outside + "/file", "rb") as opened:
+        found = bytearray(8)
+        fcntl.ioctl(opened, get, found)
+        equal(struct.unpack("=I", found[:4])[0], 77, "the generation")
 
 
 @test

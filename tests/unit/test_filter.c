@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/btrfs.h>
 #include <linux/fs.h>
+#include <linux/fscrypt.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -210,6 +213,16 @@ START_TEST(commands)
 		{SYS_ioctl, 1, FS_IOC_FSSETXATTR, NOTIFY},
 		{SYS_ioctl, 1, 0x40806685 /* FS_IOC_ENABLE_VERITY */, NOTIFY},
 		{SYS_ioctl, 1, FS_IOC_SETVERSION, NOTIFY},
+		{SYS_ioctl, 1, 0x40086604 /* EXT4_IOC_SETVERSION */, NOTIFY},
+		{SYS_ioctl, 1, 0x6609 /* EXT4_IOC_MIGRATE */, NOTIFY},
+		{SYS_ioctl, 1, FS_IOC_SET_ENCRYPTION_POLICY, NOTIFY},
+		{SYS_ioctl, 1, FS_IOC_ADD_ENCRYPTION_KEY, NOTIFY},
+		{SYS_ioctl, 1, FS_IOC_REMOVE_ENCRYPTION_KEY, NOTIFY},
+		{SYS_ioctl, 1, FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS, NOTIFY},
+		{SYS_ioctl, 1, BTRFS_IOC_SET_RECEIVED_SUBVOL, NOTIFY},
+		{SYS_ioctl, 1, 0x4004f50d /* F2FS_IOC_SET_PIN_FILE */, NOTIFY},
+		{SYS_ioctl, 1, 0x4020bc10 /* BCH_IOCTL_SUBVOLUME_CREATE */, NOTIFY},
+		{SYS_ioctl, 1, 0xaa00 /* USERFAULTFD_IOC_NEW */, NOTIFY},
 		{SYS_ioctl, 1, 0x8901 /* FIOSETOWN */, NOTIFY},
 		{SYS_ioctl, 1, 0x5401 /* TCGETS */, ALLOW},
 		{SYS_ioctl, 1, FIONREAD, ALLOW},
@@ -219,6 +232,10 @@ START_TEST(commands)
 		{SYS_fcntl, 1, F_GETFD, ALLOW},
 		{SYS_fcntl, 1, F_SETFL, ALLOW},
 		{SYS_fcntl, 1, F_DUPFD_CLOEXEC, ALLOW},
+		{SYS_setsockopt, 2, IP_ADD_MEMBERSHIP, NOTIFY},
+		{SYS_setsockopt, 2, IPV6_JOIN_GROUP, NOTIFY},
+		{SYS_setsockopt, 2, MCAST_JOIN_GROUP, NOTIFY},
+		{SYS_setsockopt, 2, SO_REUSEADDR, ALLOW},
 		{SYS_prctl, 0, PR_SET_DUMPABLE, NOTIFY},
 		{SYS_prctl, 0, PR_SET_MM, NOTIFY},
 		{SYS_prctl, 0, PR_SET_NAME, ALLOW},
