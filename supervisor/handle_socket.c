@@ -7,12 +7,13 @@
 #include <sys/socket.h>
 
 #include "supervisor/handlers.h"
+#include "supervisor/net_group.h"
 #include "supervisor/net_socket.h"
 #include "supervisor/session.h"
 
 /*
  * socket(2), socketpair(2), setsockopt(2): what rules cannot name is not made. Decided from
- * registers, of which the kernel looks at 32 bits.
+ * registers, of which the kernel looks at 32 bits; multicast groups are net_group.h's.
  */
 
 enum { SOCK_TYPE_BITS = 0xf }; /* SOCK_TYPE_MASK, include/linux/net.h; the rest are flags */
@@ -165,9 +166,12 @@ struct reply handle_setsockopt(struct call *call)
 		.arg = name,
 	};
 
+	if (policy_allows_all(call->session->policy, CLASS_NETWORK, OP_CONNECT))
+		return reply_continue(call);
+	if (tool_group_option((int)args[1], (int)args[2]))
+		return tool_group_set(call);
 	/* Without a value an option is taken off. */
-	if (!name || (int)args[4] == 0 ||
-	    policy_allows_all(call->session->policy, CLASS_NETWORK, OP_CONNECT))
+	if (!name || (int)args[4] == 0)
 		return reply_continue(call);
 	if (tool_socket_refuse(call, &ask, EACCES, "packets would go by way of another address",
 			       &reply))

@@ -87,6 +87,38 @@ def source_routes(b):
 
 
 @test
+def multicast_groups(b):
+    """The kernel itself announces who joins one: the group's address is data that goes out."""
+    loopback = socket.inet_aton("127.0.0.1")
+    group, other = "239.77.1.2", "239.77.1.3"
+    four, six = socket.inet_aton(group), socket.inet_pton(socket.AF_INET6, "ff15::77")
+    link = struct.pack("=I", socket.if_nametoindex("lo"))
+    wide = (struct.pack("=IxxxxHxx", 1, socket.AF_INET) + four).ljust(136, b"\0")
+    wide_six = (struct.pack("=IxxxxHxxxxxx", 1, socket.AF_INET6) + six).ljust(136, b"\0")
+    name = f"udp:{group}:0"
+    for option, value in (("35", four + loopback), ("35", four + loopback + link),
+                          ("39", four + loopback * 2), ("42", wide)):
+        b.blocked(UDP4, ("optbytes", "0", option, value.hex()), op="connect", endpoint=name,
+                  syscall="setsockopt", arg="a multicast group")
+    b.blocked(UDP6, ("optbytes", "41", "20", (six + link).hex()), op="connect",
+              endpoint="udp:[ff15::77]:0")
+    b.blocked(UDP6, ("optbytes", "41", "42", wide_six.hex()), op="connect")
+    # Who is heard there is told as well.
+    for option, value in (("37", four + loopback * 2), ("38", four + loopback * 2),
+                          ("41", four + loopback + struct.pack("=II", 1, 1) + loopback)):
+        b.blocked(UDP4, ("optbytes", "0", option, value.hex()), op="connect", works=False)
+    policy = b.policy(connect=[name, "udp:[ff15::77]:*"])
+    b.same(UDP4, ("optbytes", "0", "35", (four + loopback).hex()),
+           ("optbytes", "0", "35", (four + loopback).hex()),
+           ("optbytes", "0", "36", (four + loopback).hex()),
+           UDP6, ("optbytes", "41", "42", wide_six.hex()), policy=policy)
+    b.same(UDP4, ("optbytes", "0", "35", "00" * 4), ("optbytes", "0", "35", ""),
+           ("optbytes", "0", "42", "00" * 136), ("optbytes", "1", "20", "00" * 16), policy=policy)
+    b.blocked(UDP4, ("optbytes", "0", "35", (socket.inet_aton(other) + loopback).hex()),
+              policy=policy, op="connect", endpoint=f"udp:{other}:0")
+
+
+@test
 def control_messages(b):
     good = f"127.0.0.1:{b.good}"
     loopback = struct.pack("=I", 1) + socket.inet_aton("127.0.0.1") * 2
