@@ -119,8 +119,8 @@ static void execute_by_shell(const struct run_config *config)
 }
 
 static _Noreturn void child(const struct run_config *config, const struct host *host,
-			    const struct sock_fprog *filter, const sigset_t *mask, int go,
-			    int status_fd)
+			    const struct sock_fprog *filter,
+			    const struct inherited_signals *signals, int go, int status_fd)
 {
 	struct child_status status = {0};
 	bool wait_killable;
@@ -141,7 +141,9 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 	error = enter_domain(host);
 	if (error < 0)
 		child_fail("Landlock", -error);
-	if (sigprocmask(SIG_SETMASK, mask, NULL) < 0)
+	if (signals->ignores_children)
+		signal(SIGCHLD, SIG_IGN);
+	if (sigprocmask(SIG_SETMASK, &signals->blocked, NULL) < 0)
 		child_fail("sigprocmask", errno);
 	status.listener = filter_install(filter, &wait_killable);
 	if (status.listener < 0)
@@ -209,8 +211,8 @@ static int take_listener(struct launch *launch, struct error *err)
 }
 
 int launch_tool(const struct run_config *config, const struct host *host,
-		const struct sock_fprog *filter, const sigset_t *mask, struct launch *ret,
-		struct error *err)
+		const struct sock_fprog *filter, const struct inherited_signals *signals,
+		struct launch *ret, struct error *err)
 {
 	int go[2];
 	int status[2];
@@ -227,7 +229,7 @@ int launch_tool(const struct run_config *config, const struct host *host,
 	}
 	ret->pid = fork();
 	if (ret->pid == 0)
-		child(config, host, filter, mask, go[0], status[1]);
+		child(config, host, filter, signals, go[0], status[1]);
 	error = errno;
 	close(go[0]);
 	close(status[1]);

@@ -20,6 +20,12 @@ struct launch {
 	int killed_by; /* after a failed launch: the signal that killed the process, or 0 */
 };
 
+/* What the tool has of our caller, and we have not. */
+struct inherited_signals {
+	sigset_t blocked;
+	bool ignores_children; /* SIGCHLD: a process that ignores it hears of no child's end */
+};
+
 /*
  * Forks the tool's process and brings it to the point before its exec: no_new_privs, no
  * capabilities, descriptors above 2 closed, signal to die with the supervisor, Landlock signal
@@ -27,8 +33,8 @@ struct launch {
  * *err; the child is gone then.
  */
 int launch_tool(const struct run_config *config, const struct host *host,
-		const struct sock_fprog *filter, const sigset_t *mask, struct launch *ret,
-		struct error *err);
+		const struct sock_fprog *filter, const struct inherited_signals *signals,
+		struct launch *ret, struct error *err);
 
 /* Lets it go. */
 void launch_go(struct launch *launch);

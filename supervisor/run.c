@@ -41,8 +41,8 @@ static int fill_standard_descriptors(void)
 
 int run_tool(const struct run_config *config)
 {
+	struct inherited_signals inherited = {.ignores_children = false};
 	sigset_t all;
-	sigset_t inherited;
 	pid_t supervisor;
 	int pair[2];
 
@@ -50,7 +50,8 @@ int run_tool(const struct run_config *config)
 	if (fill_standard_descriptors() < 0)
 		return fail("cannot open /dev/null");
 	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, &inherited) < 0 ||
+	inherited.ignores_children = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
+	if (sigprocmask(SIG_SETMASK, &all, &inherited.blocked) < 0 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail("cannot set up the guardian");
 	if (drop_capabilities() < 0)

@@ -183,7 +183,8 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 	};
 }
 
-static int launch(struct supervisor *supervisor, const sigset_t *mask, struct error *err)
+static int launch(struct supervisor *supervisor, const struct inherited_signals *signals,
+		  struct error *err)
 {
 	const struct sensitivity sensitivity = sensitivity_of(supervisor->config);
 	struct session *session = &supervisor->session;
@@ -192,7 +193,7 @@ static int launch(struct supervisor *supervisor, const sigset_t *mask, struct er
 
 	if (error < 0)
 		return error;
-	error = launch_tool(supervisor->config, &session->host, &filter, mask,
+	error = launch_tool(supervisor->config, &session->host, &filter, signals,
 			    &supervisor->launch, err);
 	filter_free(&filter);
 	if (error < 0)
@@ -423,7 +424,8 @@ static void explain_exec(const struct supervisor *supervisor)
 			strerror(error));
 }
 
-int supervise(const struct run_config *config, int channel, const sigset_t *mask)
+int supervise(const struct run_config *config, int channel,
+	      const struct inherited_signals *signals)
 {
 	struct supervisor supervisor = {
 		.config = config,
@@ -440,7 +442,7 @@ int supervise(const struct run_config *config, int channel, const sigset_t *mask
 	if (error == 0)
 		error = write_start(&supervisor, &err);
 	if (error == 0)
-		error = launch(&supervisor, mask, &err);
+		error = launch(&supervisor, signals, &err);
 	if (error == 0)
 		error = settle(&supervisor, &err);
 	if (error == 0)

@@ -2,15 +2,14 @@
 #ifndef PROCTOR_SUPERVISOR_SUPERVISE_H
 #define PROCTOR_SUPERVISOR_SUPERVISE_H
 
-#include <signal.h>
-
+#include "supervisor/launch.h"
 #include "supervisor/run.h"
 
 /*
  * The supervisor's whole life: opens the log, launches the tool, serves its calls, ends what it
  * leaves behind. Runs in the guardian's child with all signals blocked; `channel` leads to the
- * guardian, `mask` is the signal mask that the tool shall have. Returns the exit code.
+ * guardian; `signals` are for the tool. Returns the exit code.
  */
-int supervise(const struct run_config *config, int channel, const sigset_t *mask);
+int supervise(const struct run_config *config, int channel, const struct inherited_signals *signals);
 
 #endif

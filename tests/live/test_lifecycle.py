@@ -71,9 +71,11 @@ def confinement(t):
 
 @test
 def inherited_signal_state(t):
-    """What the caller ignored or blocked, the tool ignores or blocks."""
+    """What the caller ignored or blocked, the tool ignores or blocks. A parent that ignores SIGCHLD
+    hears of no child's end: not we."""
     def prepare():
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        for number in (signal.SIGUSR2, signal.SIGCHLD, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     native = t.native(["/bin/cat", "/proc/self/status"], preexec_fn=prepare)
     run = t.run(["/bin/cat", "/proc/self/status"], t.wide(), preexec_fn=prepare)
