@@ -212,6 +212,14 @@ bool policy_observes_library(const struct policy *policy);
 bool policy_allows_all(const struct policy *policy, enum access_class class, enum access_op op);
 
 /*
+ * Calls each() with the file, or the folder, at or below which all lies that one rule allows the
+ * operation on: the part of its pattern in front of the first wildcard. Nothing that the policy
+ * allows lies elsewhere; denials are not counted. For CLASS_FILE and CLASS_EXEC.
+ */
+void policy_each_grant(const struct policy *policy, enum access_class class, enum access_op op,
+		       void (*each)(const char *path, void *arg), void *arg);
+
+/*
  * Decides whether what stands at `from` may be renamed or linked to `to` as far
  * as this cannot give the tool rights on the contents that it lacks at `from`:
  * for every right (read, modify, attr, exec) that `to` has, `from` has it as

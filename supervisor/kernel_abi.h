@@ -27,16 +27,36 @@
 /* openat2(2), 5.6; glibc has no wrapper and <linux/openat2.h> clashes with <fcntl.h> on old systems. */
 #include <linux/openat2.h>
 
-/* landlock(7). The structure as of ABI 6; an older kernel takes a shorter one. */
+/* landlock(7), 5.13. The structure as of ABI 6; an older kernel takes a shorter one. */
 struct landlock_ruleset_scoped {
 	__u64 handled_access_fs;
 	__u64 handled_access_net;
 	__u64 scoped;
 };
-#define PROCTOR_LANDLOCK_FS_MAKE_BLOCK              (1ULL << 11)
+struct landlock_path_rule {
+	__u64 allowed_access;
+	__s32 parent_fd;
+} __attribute__((packed));
+enum { PROCTOR_LANDLOCK_RULE_PATH_BENEATH = 1 };
+#define PROCTOR_LANDLOCK_FS(bit)                    (1ULL << (bit))
+#define PROCTOR_LANDLOCK_FS_EXECUTE                 PROCTOR_LANDLOCK_FS(0)
+#define PROCTOR_LANDLOCK_FS_WRITE_FILE              PROCTOR_LANDLOCK_FS(1)
+#define PROCTOR_LANDLOCK_FS_READ_FILE               PROCTOR_LANDLOCK_FS(2)
+#define PROCTOR_LANDLOCK_FS_READ_DIR                PROCTOR_LANDLOCK_FS(3)
+#define PROCTOR_LANDLOCK_FS_REMOVE_DIR              PROCTOR_LANDLOCK_FS(4)
+#define PROCTOR_LANDLOCK_FS_REMOVE_FILE             PROCTOR_LANDLOCK_FS(5)
+#define PROCTOR_LANDLOCK_FS_MAKE_CHAR               PROCTOR_LANDLOCK_FS(6)
+#define PROCTOR_LANDLOCK_FS_MAKE_DIR                PROCTOR_LANDLOCK_FS(7)
+#define PROCTOR_LANDLOCK_FS_MAKE_REG                PROCTOR_LANDLOCK_FS(8)
+#define PROCTOR_LANDLOCK_FS_MAKE_SOCK               PROCTOR_LANDLOCK_FS(9)
+#define PROCTOR_LANDLOCK_FS_MAKE_FIFO               PROCTOR_LANDLOCK_FS(10)
+#define PROCTOR_LANDLOCK_FS_MAKE_BLOCK              PROCTOR_LANDLOCK_FS(11)
+#define PROCTOR_LANDLOCK_FS_MAKE_SYM                PROCTOR_LANDLOCK_FS(12)
+#define PROCTOR_LANDLOCK_FS_REFER                   PROCTOR_LANDLOCK_FS(13)
+#define PROCTOR_LANDLOCK_FS_TRUNCATE                PROCTOR_LANDLOCK_FS(14)
 #define PROCTOR_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
 #define PROCTOR_LANDLOCK_SCOPE_SIGNAL               (1ULL << 1)
-enum { LANDLOCK_ABI_SCOPES = 6 };
+enum { LANDLOCK_ABI_REFER = 2, LANDLOCK_ABI_TRUNCATE = 3, LANDLOCK_ABI_SCOPES = 6 };
 
 /* kernel-internal errno (include/linux/errno.h): makes the kernel restart or EINTR the call, as
  * the disposition of the pending signal asks. */

@@ -10,12 +10,13 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "supervisor/filter.h"
-#include "supervisor/kernel_abi.h"
+#include "supervisor/landlock.h"
 
 /* Where the child keeps its ends of the pipes. */
 enum { GO_FD = 3, STATUS_FD = 4 };
@@ -37,29 +38,6 @@ int drop_capabilities(void)
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
-}
-
-/*
- * Landlock: a signal or a ptrace out of the tool's tree fails in the kernel as well, and with the
- * latter the way through /proc/PID/fd and /proc/PID/root of strangers, which O_PATH would find
- * unasked. Any domain does that; before there were scopes one is had by handling something that
- * needs a privilege that the tool has not.
- */
-static int enter_domain(const struct host *host)
-{
-	struct landlock_ruleset_scoped attr = {0};
-	AUTO_CLOSE int ruleset = -1;
-
-	if (host->landlock_abi <= 0)
-		return 0;
-	if (host->landlock_abi >= LANDLOCK_ABI_SCOPES)
-		attr.scoped = PROCTOR_LANDLOCK_SCOPE_SIGNAL;
-	else
-		attr.handled_access_fs = PROCTOR_LANDLOCK_FS_MAKE_BLOCK;
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		return -errno;
-	return 0;
 }
 
 /*
@@ -138,7 +116,7 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 	error = forbid_core_dumps();
 	if (error < 0)
 		child_fail("RLIMIT_CORE", -error);
-	error = enter_domain(host);
+	error = landlock_enter(host, config->policy, !config->observe);
 	if (error < 0)
 		child_fail("Landlock", -error);
 	if (signals->ignores_children)
