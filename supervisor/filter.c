@@ -63,7 +63,8 @@ static const unsigned int ioctl_commands[] = {
 	0xc0406619, /* FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS */
 	0xaa00,     /* USERFAULTFD_IOC_NEW: the system call by another door */
 };
-static const unsigned int fcntl_commands[] = {F_SETOWN, F_SETOWN_EX};
+/* Not F_NOTIFY: it is for folders that are open for reading, which was asked about. */
+static const unsigned int fcntl_commands[] = {F_SETOWN, F_SETOWN_EX, F_SETLEASE};
 /* Of whatever level: handle_setsockopt() looks at that. */
 static const unsigned int socket_options[] = {
 	IP_OPTIONS,
@@ -115,6 +116,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 	switch (row->trap) {
 	case TRAP_NEVER:
 		return true;
+	case TRAP_READ:
+		return !sensitive->read;
 	case TRAP_EXEC:
 		return !sensitive->exec;
 	case TRAP_NET:
@@ -160,6 +163,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_NET:
 	case TRAP_OPENAT2:
 	case TRAP_PRCTL:
+	case TRAP_READ:
 	case TRAP_SOCKOPT:
 		return 0;
 	case TRAP_OPEN:

@@ -18,7 +18,6 @@
 enum {
 	LINKS_MAX = 40,   /* MAXSYMLINKS, path_resolution(7) */
 	CREATE_TRIES = 64, /* of a name that others make and remove meanwhile */
-	OPEN_HOW_MAX = 4096,
 };
 
 struct open_request {
@@ -322,33 +321,12 @@ struct reply handle_openat(struct call *call)
 	return do_open(call, request, args[1]);
 }
 
-/* openat2(2): the structure grows; what we do not know must be zero. */
-static int read_how(struct call *call, struct open_how *how)
-{
-	const uint64_t size = call->request.args[3];
-	unsigned char bytes[OPEN_HOW_MAX];
-	int error;
-
-	if (size < sizeof(*how))
-		return -EINVAL;
-	if (size > sizeof(bytes))
-		return -E2BIG;
-	error = tracee_read(call, call->request.args[2], bytes, size);
-	if (error < 0)
-		return error;
-	memcpy(how, bytes, sizeof(*how));
-	for (size_t i = sizeof(*how); i < size; i++) {
-		if (bytes[i])
-			return -E2BIG;
-	}
-	return 0;
-}
-
 struct reply handle_openat2(struct call *call)
 {
 	struct open_request request = {.dirfd = (int)call->request.args[0]};
 	struct open_how how;
-	int error = read_how(call, &how);
+	int error = tracee_read_struct(call, call->request.args[2], call->request.args[3], &how,
+				       sizeof(how));
 
 	if (error == -E2BIG)
 		return reply_error(E2BIG);

@@ -19,6 +19,7 @@
 #include "supervisor/tracee.h"
 #include "supervisor/tree.h"
 #include "supervisor/walk.h"
+#include "supervisor/watch.h"
 
 enum {
 	IOPRIO_WHO_PROCESS = 1, /* ioprio_set(2); glibc has no header */
@@ -229,6 +230,8 @@ struct reply handle_fcntl(struct call *call)
 	struct f_owner_ex owner = {.type = F_OWNER_PID, .pid = (pid_t)args[2]};
 	int error;
 
+	if ((int)args[1] == F_SETLEASE)
+		return watch_set_lease(call);
 	if (fd < 0)
 		return tracee_failed(call, fd);
 	if ((int)args[1] == F_SETOWN_EX) {

@@ -27,6 +27,23 @@
 /* openat2(2), 5.6; glibc has no wrapper and <linux/openat2.h> clashes with <fcntl.h> on old systems. */
 #include <linux/openat2.h>
 
+/* setxattrat(2), 6.13 */
+enum { PROCTOR_SYS_setxattrat = 463, PROCTOR_SYS_removexattrat = 466, PROCTOR_SYS_file_setattr = 469 };
+struct kernel_xattr_args {
+	__u64 value;
+	__u32 size;
+	__u32 flags;
+};
+
+/* file_setattr(2), 6.17 */
+struct kernel_file_attr {
+	__u64 fa_xflags;
+	__u32 fa_extsize;
+	__u32 fa_nextents;
+	__u32 fa_projid;
+	__u32 fa_cowextsize;
+};
+
 /* landlock(7), 5.13. The structure as of ABI 6; an older kernel takes a shorter one. */
 struct landlock_ruleset_scoped {
 	__u64 handled_access_fs;

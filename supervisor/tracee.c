@@ -14,6 +14,8 @@
 #include "supervisor/kernel_abi.h"
 #include "supervisor/session.h"
 
+enum { STRUCT_MAX = 4096 }; /* the kernel takes no more than a page */
+
 int tracee_read(struct call *call, uint64_t addr, void *buf, size_t len)
 {
 	struct iovec local = {.iov_base = buf, .iov_len = len};
@@ -26,6 +28,26 @@ int tracee_read(struct call *call, uint64_t addr, void *buf, size_t len)
 	if (got == (ssize_t)len)
 		return 0;
 	return got < 0 ? -errno : -EFAULT;
+}
+
+int tracee_read_struct(struct call *call, uint64_t addr, uint64_t size, void *ret, size_t known)
+{
+	unsigned char bytes[STRUCT_MAX];
+	int error;
+
+	if (size < known)
+		return -EINVAL;
+	if (size > sizeof(bytes))
+		return -E2BIG;
+	error = tracee_read(call, addr, bytes, size);
+	if (error < 0)
+		return error;
+	memcpy(ret, bytes, known);
+	for (size_t i = known; i < size; i++) {
+		if (bytes[i])
+			return -E2BIG;
+	}
+	return 0;
 }
 
 int tracee_write(struct call *call, uint64_t addr, const void *buf, size_t len)

@@ -19,6 +19,13 @@
 /* Copies exactly `len` bytes. 0, -EFAULT, or another negative errno (not readable at all). */
 int tracee_read(struct call *call, uint64_t addr, void *buf, size_t len);
 
+/*
+ * Copies a structure that grows with the kernel (copy_struct_from_user()): `size` bytes at `addr`, of
+ * which we know the first `known`; more must be zeros. 0, -EINVAL when it is too short, -E2BIG when
+ * it holds what we do not know, or as tracee_read().
+ */
+int tracee_read_struct(struct call *call, uint64_t addr, uint64_t size, void *ret, size_t known);
+
 /* Writes `len` bytes. As tracee_read(). */
 int tracee_write(struct call *call, uint64_t addr, const void *buf, size_t len);
 

@@ -69,8 +69,8 @@ def _numbers():
 
 NR = _numbers()
 # Newer than the headers of some systems.
-NR.update(openat2=437, faccessat2=439, fchmodat2=452, setxattrat=463, removexattrat=466,
-          file_setattr=469, clone3=435)
+NR.update(openat2=437, faccessat2=439, fchmodat2=452, setxattrat=463, getxattrat=464,
+          listxattrat=465, removexattrat=466, file_getattr=468, file_setattr=469, clone3=435)
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = 0x100, 0x200, 0x400, 0x1000

@@ -109,6 +109,9 @@ START_TEST(whole_calls)
 		case TRAP_OPENAT2:
 			expected = NOTIFY;
 			break;
+		case TRAP_READ:
+			expected = sensitive.read ? NOTIFY : ALLOW;
+			break;
 		case TRAP_EXEC:
 			expected = sensitive.exec ? NOTIFY : ALLOW;
 			break;
@@ -229,6 +232,8 @@ START_TEST(commands)
 		{SYS_ioctl, 1, FS_IOC_GETFLAGS, ALLOW},
 		{SYS_fcntl, 1, F_SETOWN, NOTIFY},
 		{SYS_fcntl, 1, F_SETOWN_EX, NOTIFY},
+		{SYS_fcntl, 1, F_SETLEASE, NOTIFY},
+		{SYS_fcntl, 1, F_NOTIFY, ALLOW},
 		{SYS_fcntl, 1, F_GETFD, ALLOW},
 		{SYS_fcntl, 1, F_SETFL, ALLOW},
 		{SYS_fcntl, 1, F_DUPFD_CLOEXEC, ALLOW},

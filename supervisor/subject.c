@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/subject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "supervisor/tracee.h"
+
+void subject_release(struct subject *subject)
+{
+	object_release(&subject->object);
+}
+
+static bool permit(struct call *call, enum access_op op, struct subject *subject,
+		   struct reply *reply)
+{
+	object_proc_path(subject->object.fd, subject->proc_path);
+	return file_permit(call, op, &subject->object, subject->path[0] ? subject->path : NULL, 0,
+			   reply);
+}
+
+bool subject_read_path(struct call *call, uint64_t addr, int flags, int known, bool null,
+		       struct subject *ret, struct reply *reply)
+{
+	if (flags & ~known) {
+		*reply = reply_error(EINVAL);
+		return false;
+	}
+	ret->path[0] = '\0';
+	return (null && !addr && (flags & AT_EMPTY_PATH)) ||
+	       file_read_path(call, addr, ret->path, reply) == 0;
+}
+
+bool subject_resolve(struct call *call, enum access_op op, int dirfd, int flags,
+		     struct subject *subject, struct reply *reply)
+{
+	int follow = 0;
+	int error;
+
+	if (flags & AT_SYMLINK_NOFOLLOW)
+		follow |= RESOLVE_LAST_NOFOLLOW;
+	if (flags & AT_EMPTY_PATH)
+		follow |= RESOLVE_EMPTY_PATH;
+	error = resolve_object(call, dirfd, subject->path, follow, 0, &subject->object);
+	if (error == 0)
+		return permit(call, op, subject, reply);
+	*reply = file_unresolved(call, op, &subject->object, subject->path, error);
+	return false;
+}
+
+bool subject_take_path(struct call *call, enum access_op op, int dirfd, uint64_t addr, int flags,
+		       int known, struct subject *ret, struct reply *reply)
+{
+	return subject_read_path(call, addr, flags, known, false, ret, reply) &&
+	       subject_resolve(call, op, dirfd, flags, ret, reply);
+}
+
+bool subject_take_file(struct call *call, enum access_op op, int fd, struct subject *ret,
+		       struct reply *reply)
+{
+	int error = resolve_open_file(call, fd, &ret->object);
+
+	ret->path[0] = '\0';
+	if (error == 0)
+		return permit(call, op, ret, reply);
+	*reply = tracee_failed(call, error);
+	return false;
+}
