@@ -88,6 +88,24 @@ struct reply handle_mkdirat(struct call *call)
 	return do_mkdir(call, (int)args[0], args[1], (mode_t)args[2]);
 }
 
+/* Kinds that mknod(2) makes: 0, or the errno for others, which come before the path. */
+static int check_kind(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	case S_IFDIR:
+		return EPERM;
+	default:
+		return EINVAL;
+	}
+}
+
 static struct reply do_mknod(struct call *call, int dirfd, uint64_t path, mode_t mode, dev_t device)
 {
 	AUTO_NAMED struct named named = NAMED_INIT;
@@ -98,8 +116,11 @@ static struct reply do_mknod(struct call *call, int dirfd, uint64_t path, mode_t
 		.path = named.entry.name,
 		.arg = named.path,
 	};
+	const int error = check_kind(mode);
 	struct reply reply;
 
+	if (error)
+		return reply_error(error);
 	if (!begin_make(call, dirfd, path, &named, &reply))
 		return reply;
 	if (S_ISBLK(mode) || S_ISCHR(mode))
@@ -130,6 +151,8 @@ static struct reply do_symlink(struct call *call, uint64_t target_addr, int dirf
 	/* What it points to is decided when it is followed. */
 	if (file_read_path(call, target_addr, target, &reply) < 0)
 		return reply;
+	if (!target[0])
+		return reply_error(ENOENT);
 	if (!begin_make(call, dirfd, path, &named, &reply))
 		return reply;
 	return reply_result(symlinkat(target, named.entry.parent, named.entry.last));

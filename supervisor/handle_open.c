@@ -77,6 +77,49 @@ static bool is_dev_tty(const struct stat *stat)
 	return S_ISCHR(stat->st_mode) && stat->st_rdev == makedev(5, 0);
 }
 
+/*
+ * O_NOFOLLOW stays to be seen in the flags of an open file (F_GETFL), and /proc/self/fd is a link: the
+ * pinned object is opened by its name instead, if it still has that. Else -1.
+ */
+static int open_by_name(const struct open_request *request, const struct object *object, int flags)
+{
+	const struct open_how how = {
+		.flags = (uint64_t)((flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK),
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	AUTO_CLOSE int fd = -1;
+	struct stat stat;
+
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, object->name, &how, sizeof(how));
+	if (fd < 0 || fstat(fd, &stat) < 0 || stat.st_dev != object->stat.st_dev ||
+	    stat.st_ino != object->stat.st_ino)
+		return -1;
+	if (!(request->flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags) < 0)
+		return -1;
+	return TAKE_FD(fd);
+}
+
+static int open_file(struct call *call, const struct open_request *request,
+		     const struct object *object, int flags)
+{
+	int named = -1;
+	int fd;
+
+	if ((request->flags & O_NOFOLLOW) && !makes_unnamed(flags))
+		named = open_by_name(request, object, flags);
+	if (named >= 0 && !(flags & O_TRUNC))
+		return named;
+	fd = object_open(call->session, object, flags, request->mode);
+	if (named < 0)
+		return fd;
+	if (fd < 0) {
+		close(named);
+		return fd;
+	}
+	close(fd); /* it has truncated the file */
+	return named;
+}
+
 /* Carries the open out on the pinned object. The descriptor, or a negative errno. */
 static int open_pinned(struct call *call, const struct open_request *request,
 		       struct object *object)
@@ -96,7 +139,7 @@ static int open_pinned(struct call *call, const struct open_request *request,
 		flags |= request->flags & O_EXCL; /* it may not be given a name */
 	}
 	if (type == S_IFREG || type == S_IFDIR)
-		return object_open(call->session, object, flags, request->mode);
+		return open_file(call, request, object, flags);
 	blocking_begin(call);
 	fd = is_dev_tty(&object->stat) ? file_open_tty(call, flags)
 				       : object_open(call->session, object, flags, 0);

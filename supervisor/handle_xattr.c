@@ -85,6 +85,16 @@ static struct reply change_path(const struct change *change, const struct attrib
 					: removexattr(path, attribute->name));
 }
 
+/* An empty path that counts from the working folder is EBADF in some kernels for removing (not for
+ * setting); asked with a name that no folder has an attribute of. */
+static bool takes_no_folder(const struct subject *subject, const struct change *change)
+{
+	return !change->set && !subject->path[0] && (change->flags & AT_EMPTY_PATH) &&
+	       change->dirfd == AT_FDCWD &&
+	       syscall(PROCTOR_SYS_removexattrat, AT_FDCWD, "", AT_EMPTY_PATH, "none") < 0 &&
+	       errno == EBADF;
+}
+
 static struct reply do_xattr(struct call *call, const struct change *change)
 {
 	AUTO_SUBJECT struct subject subject = SUBJECT_INIT;
@@ -111,6 +121,8 @@ static struct reply do_xattr(struct call *call, const struct change *change)
 			return reply;
 		return change_file(change, &attribute, subject.object.fd);
 	}
+	if (takes_no_folder(&subject, change))
+		return reply_error(EBADF);
 	if (!subject_resolve(call, OP_ATTR, change->dirfd, change->flags, &subject, &reply))
 		return reply;
 	return change_path(change, &attribute, subject.proc_path);

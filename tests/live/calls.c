@@ -8,7 +8,9 @@
  *	STATEMENT  NR[,OPERAND]...   in front of NR: "t" in a thread of its own
  *	OPERAND    number | s HEX: string | b HEX: bytes | e HEX: bytes in front of an unmapped
  *	           page | p: a wild pointer | o N: output buffer | r N: result of statement N |
- *	           a HEX.HEX...: NULL-terminated array of strings
+ *	           a HEX.HEX...: NULL-terminated array of strings |
+ *	           q N:AT+LEN:AT+LEN...: output buffer of N bytes, of which these are shown |
+ *	           d N, D N: output buffer of getdents64, getdents: its names, sorted
  *
  * Strings and buffers end where a page ends that has no other behind it.
  */
@@ -38,6 +40,8 @@ struct statement {
 	long operands[OPERANDS];
 	const char *out;
 	size_t out_size;
+	char out_kind;      /* the operand's letter */
+	const char *ranges; /* of 'q' */
 	long result;
 };
 
@@ -112,6 +116,11 @@ static long operand(struct statement *statement, int index, const char *text)
 	case 'p':
 		return 0x1000;
 	case 'o':
+	case 'q':
+	case 'd':
+	case 'D':
+		statement->out_kind = text[0];
+		statement->ranges = text + strcspn(text, ":");
 		statement->out_size = strtoul(text + 1, NULL, 0);
 		statement->out = place(index, "", 0, statement->out_size);
 		return (long)statement->out;
@@ -136,6 +145,58 @@ static void *make_call(void *argument)
 	return NULL;
 }
 
+static void print_bytes(const char *bytes, size_t len)
+{
+	putchar(' ');
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", (unsigned char)bytes[i]);
+}
+
+static void print_ranges(const struct statement *statement)
+{
+	char *at = (char *)(uintptr_t)statement->ranges;
+
+	while (*at == ':') {
+		size_t from = strtoul(at + 1, &at, 0);
+		size_t len = strtoul(at + 1, &at, 0);
+
+		if (from + len > statement->out_size)
+			give_up("bad range");
+		print_bytes(statement->out + from, len);
+	}
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "name/type", sorted: the order is the file system's. */
+static void print_entries(const struct statement *statement)
+{
+	enum { ENTRIES = 4096, FIXED = 18 };
+	static char *entries[ENTRIES];
+	const int old = statement->out_kind == 'D';
+	size_t count = 0;
+
+	for (long at = 0; at < statement->result && count < ENTRIES;) {
+		const char *entry = statement->out + at;
+		unsigned short len;
+		char type;
+
+		memcpy(&len, entry + 16, sizeof(len));
+		type = old ? entry[len - 1] : entry[FIXED];
+		if (asprintf(&entries[count++], "%s/%d", entry + FIXED + !old, type) < 0)
+			give_up("entry");
+		at += len;
+	}
+	qsort(entries, count, sizeof(*entries), by_text);
+	for (size_t i = 0; i < count; i++) {
+		printf(" %s", entries[i]);
+		free(entries[i]);
+	}
+}
+
 static void report(const struct statement *statement)
 {
 	const long result = statement->result;
@@ -145,10 +206,13 @@ static void report(const struct statement *statement)
 		printf("-%s", name);
 	else
 		printf("%ld", result);
-	if (statement->out && result > 0 && (size_t)result <= statement->out_size) {
-		putchar(' ');
-		for (long i = 0; i < result; i++)
-			printf("%02x", (unsigned char)statement->out[i]);
+	if (statement->out_kind == 'q' && result >= 0)
+		print_ranges(statement);
+	else if (statement->out && result > 0 && (size_t)result <= statement->out_size) {
+		if (statement->out_kind == 'o')
+			print_bytes(statement->out, (size_t)result);
+		else
+			print_entries(statement);
 	}
 	putchar('\n');
 	fflush(stdout);

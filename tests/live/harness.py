@@ -89,6 +89,16 @@ def out(size):
     return Operand(f"o{size}")
 
 
+def shown(size, *ranges):
+    """An output buffer of which only (offset, length)... is shown, whatever the result."""
+    return Operand(f"q{size}" + "".join(f":{at}+{length}" for at, length in ranges))
+
+
+def entries(size, old=False):
+    """An output buffer of getdents64 (getdents): the names in it."""
+    return Operand(f"{'D' if old else 'd'}{size}")
+
+
 def result(number):
     return Operand(f"r{number}")
 

@@ -2,17 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An allowed call is the native call: results, errors, descriptors, and what it leaves behind.
 
-SEED=N in the environment repeats a run of the random test.
+Sequences of calls at random: test_random.py.
 """
 import os
-import random
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from harness import (AT_FDCWD, AT_SYMLINK_FOLLOW, LONG, O_PATH, O_TMPFILE, RENAME_EXCHANGE, Skip,
-                     blob,
-                     call, check, equal, how, main, out, result, shape, test)
+from harness import (AT_FDCWD, O_PATH, O_TMPFILE, Skip, blob, call, check, equal, how, main, out,
+                     result, shape, test)
 
 RD, WR, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 CREAT, EXCL, TRUNC, CLOEXEC, DIRECTORY = (os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_CLOEXEC,
@@ -153,107 +151,6 @@ def two_names_at_once(t):
          call("rename", "second/", "z"), call("rename", "link", "link2"), call("open", "link2", RD),
          call("rename", "folder", "folder"), call("rename", "empty/.", "e"),
          call("rename", "empty/..", "e"), call("unlink", "empty/."), call("rmdir", "empty/."))
-
-
-# ------------------------------------------------------------------ at random
-
-NAMES = ["a", "b", "c", "d", "file", "link", "folder", "folder/a", "folder/b", "folder/below/c",
-         "./a", "folder/../b", "d/a", "d/b", "d/../a", "dangling", "loop", "a/", "d/", "b/x", "",
-         ".", "..", "folder/.", "link2", "folder//a", "/proc/self/cwd/a"]
-# Only names of the planted tree: /proc/self/fd/3 opens what it leads to for writing.
-LAST = [*NAMES, "e" * 255, "e" * 256, "../out/file", "/proc/self/fd/3"]
-FLAGS = [RD, WR, RW, CREAT, EXCL, TRUNC, CLOEXEC, DIRECTORY, os.O_NOFOLLOW, os.O_APPEND, O_PATH,
-         os.O_NONBLOCK]
-
-
-def random_open_flags(rng):
-    flags = rng.choice([RD, WR, RW])
-    for flag in FLAGS[3:]:
-        if rng.random() < (0.4 if flag == CREAT else 0.12):
-            flags |= flag
-    if rng.random() < 0.04:
-        flags = O_TMPFILE | rng.choice([WR, RW])
-    return flags
-
-
-def random_statement(rng):
-    """One call; files of in/ only. Descriptors up to 15 are used."""
-    name, other = rng.choice(LAST), rng.choice(NAMES)
-    fd = rng.randrange(3, 16)
-    dirfd = rng.choice([AT_FDCWD, AT_FDCWD, fd])
-    mode = rng.choice([0o600, 0o644, 0o755, 0o777, 0o400, 0, 0o1777, 0o2755])
-    writable = name if name not in ("..", "../out/file") else "a"
-    choices = [
-        lambda: call("open", name, random_open_flags(rng) if writable == name else RD, mode),
-        lambda: call("openat", dirfd, writable, random_open_flags(rng), mode),
-        lambda: call("openat2", dirfd, writable,
-                     how(random_open_flags(rng) & ~O_PATH, rng.choice([0, 0, mode & 0o7777])), 24),
-        lambda: call("openat2", dirfd, writable,
-                     how(rng.choice([RD, RW]), 0, rng.choice([4, 2, 8, 0x10])), 24),
-        lambda: call("creat", writable, mode),
-        lambda: call("close", fd), lambda: call("close", fd), lambda: call("close", fd),
-        lambda: call("mkdir", other, mode | 0o700), lambda: call("mkdirat", dirfd, other,
-                                                                 mode | 0o700),
-        lambda: call("rmdir", other), lambda: call("unlink", other),
-        lambda: call("unlinkat", dirfd, other, rng.choice([0, 0x200])),
-        lambda: call("rename", other, rng.choice(NAMES)),
-        lambda: call("renameat2", AT_FDCWD, other, dirfd, rng.choice(NAMES),
-                     rng.choice([0, 1, RENAME_EXCHANGE])),
-        lambda: call("link", other, rng.choice(NAMES)),
-        lambda: call("linkat", dirfd, other, AT_FDCWD, rng.choice(NAMES),
-                     rng.choice([0, AT_SYMLINK_FOLLOW])),
-        lambda: call("symlink", rng.choice(NAMES).rstrip("/") or "x", other),
-        lambda: call("mknod", other, rng.choice([0o10600, 0o100644]), 0),
-        lambda: call("chmod", writable, mode | 0o700), lambda: call("fchmod", fd, mode | 0o700),
-        lambda: call("fchmodat", dirfd, writable, mode | 0o700),
-        lambda: call("truncate", writable, rng.randrange(0, 50)),
-        lambda: call("ftruncate", fd, rng.randrange(0, 50)),
-        lambda: call("utimensat", dirfd, writable, blob(bytes(32)), rng.choice([0, 0x100])),
-        lambda: call("write", fd, "some words", rng.randrange(1, 10)),
-        lambda: call("read", fd, out(20), 20), lambda: call("lseek", fd, rng.randrange(0, 20), 0),
-        lambda: call("fcntl", fd, F_GETFD),
-        lambda: call("dup2", fd, rng.randrange(3, 16)), lambda: call("umask", rng.choice([0, 0o22,
-                                                                                          0o77])),
-        lambda: call("readlink", other, out(200), 200), lambda: call("access", other, 0),
-        lambda: call("open", name if writable == name else "a", RD, thread=True),
-        lambda: call("chown", writable, -1, -1), lambda: call("lchown", writable, -1, -1),
-    ]
-    return rng.choice(choices)()
-
-
-@test
-def at_random(t):
-    """Sequences of calls natively and under proctor, in equal trees."""
-    seed = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-    rounds = 40 if LONG else 4
-    plant = t.plant
-
-    def plant_all():
-        """Without what came into the folder above."""
-        for name in os.listdir(t.dir):
-            path = f"{t.dir}/{name}"
-            if name not in ("in", "out", "policy.yaml"):
-                t.native(["rm", "-rf", path], cwd=t.dir)
-        plant()
-    t.plant = plant_all
-    try:
-        rounds_at_random(t, seed, rounds)
-    finally:
-        t.plant = plant
-
-
-def rounds_at_random(t, seed, rounds):
-    for number in range(rounds):
-        rng = random.Random(seed + number)
-        statements = [random_statement(rng) for _ in range(600)]
-        # A FIFO that blocks would stop the run: they stay out of names that are opened.
-        statements = [s for s in statements if not s.startswith("133,") or ",4480," not in s]
-        for options in (("-q",), ALL):
-            try:
-                t.same(*statements, policy=t.wide(write=["/"], deny=["/nowhere"]),
-                       options=options)
-            except Exception as failure:
-                raise type(failure)(f"SEED={seed + number} {options}: {failure}") from None
 
 
 @test
