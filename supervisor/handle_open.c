@@ -239,15 +239,19 @@ static struct reply open_resolved(struct call *call, const struct open_request *
 		int error = slash ? -ENOENT
 				  : resolve_object(call, request->dirfd, request->path, follow,
 						   request->resolve, &object);
+		int found;
 
 		if (error == 0)
 			return open_existing(call, request, &object);
-		if (!(flags & O_CREAT) || (flags & O_PATH) || error != -ENOENT ||
-		    request->path[0] == '\0')
+		if (!(flags & O_CREAT) || (flags & O_PATH) || request->path[0] == '\0' ||
+		    (error != -ENOENT && error != -ELOOP && error != -ENOTDIR))
 			return unresolved(call, request, &object, error);
-		error = find_entry(call, request, &entry);
-		if (error < 0)
-			return unresolved(call, request, &entry, error);
+		found = find_entry(call, request, &entry);
+		/* A link to "name/" is EISDIR, wherever that leads. */
+		if (error != -ENOENT && found != -EISDIR)
+			return unresolved(call, request, &object, error);
+		if (found < 0)
+			return unresolved(call, request, &entry, found);
 		if (make_entry(call, request, &entry, &reply) == 0)
 			return reply;
 	}
