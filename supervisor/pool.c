@@ -28,6 +28,7 @@ enum {
 	QUIET_SAMPLES = 256,
 	SENTINEL_TICK_MS = 10,
 	SENTINEL_IDLE_TICKS = 10,
+	SETTLE_MS = 100,
 };
 
 struct worker {
@@ -419,6 +420,14 @@ bool pool_watch(struct pool *pool)
 int pool_watch_fd(const struct pool *pool)
 {
 	return pool->watch_fd;
+}
+
+void pool_settle(const struct pool *pool)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (unsigned int i = 0; i < SETTLE_MS && atomic_load(&pool->in_flight) > 0; i++)
+		nanosleep(&pause, NULL);
 }
 
 unsigned int pool_size(const struct pool *pool)

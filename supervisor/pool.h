@@ -38,4 +38,8 @@ int pool_watch_fd(const struct pool *pool);
 /* Threads in the pool, for statistics. */
 unsigned int pool_size(const struct pool *pool);
 
+/* Once the tool has ended: waits a moment for workers that are still busy with its last calls, so that
+ * these are counted. */
+void pool_settle(const struct pool *pool);
+
 #endif

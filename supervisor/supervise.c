@@ -401,6 +401,8 @@ static int finish(struct supervisor *supervisor, const char *failure)
 		.stats = session->stats,
 	};
 
+	if (session->stats && session->pool)
+		pool_settle(session->pool);
 	if (session->audit && !audit_failure(session->audit))
 		audit_write_end(session->audit, outcome.exit_code, outcome.duration_ns);
 	if (session->audit && audit_failure(session->audit)) {

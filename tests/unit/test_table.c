@@ -19,7 +19,7 @@ static const char *const by_pointer[] = {
 	"mkdirat", "rmdir", "link", "linkat", "unlink", "unlinkat", "symlink", "symlinkat", "chmod",
 	"fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "utime", "utimes", "futimesat",
 	"utimensat", "mknod", "mknodat", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
-	"setxattrat", "removexattrat", "file_setattr", "execve", "execveat",
+	"setxattrat", "removexattrat", "file_setattr", "inotify_add_watch", "execve", "execveat",
 	/* a descriptor */
 	"fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl", "pidfd_send_signal",
 	/* an address, or a message with one */
