@@ -78,6 +78,20 @@ int reader_next(struct reader *reader)
 	return 1;
 }
 
+int reader_retry(struct reader *reader)
+{
+	off_t back = reader->torn ? (off_t)reader->len : 0;
+
+	clearerr(reader->file);
+	if (fseeko(reader->file, -back, SEEK_CUR) < 0)
+		return -errno;
+	if (reader->torn)
+		reader->number--;
+	reader->torn = false;
+	reader->len = 0;
+	return 0;
+}
+
 /* The four digits of a \u escape at `at`, or -1. */
 static long unit_at(const char *text, size_t len, size_t at)
 {

@@ -32,6 +32,13 @@ void reader_close(struct reader *reader);
 int reader_next(struct reader *reader);
 
 /*
+ * Of a file that is still written to: after the end of the file, or a torn line, goes back to
+ * where that line begins, so that the next reader_next() sees what has been added. Returns 0, or
+ * a negative errno when the file cannot be read twice (a pipe).
+ */
+int reader_retry(struct reader *reader);
+
+/*
  * Parses one record. JSON libraries refuse the lone surrogates that stand for
  * bytes that are not UTF-8: the strings returned have U+FFFD in their place.
  * Returns a new reference, or NULL when the text is not one JSON object.

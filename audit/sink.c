@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -71,7 +72,15 @@ static int open_folder(struct sink *sink, struct error *err)
 
 static int lock_file(struct sink *sink, const struct stat *st, struct error *err)
 {
-	if (flock(sink->fd, LOCK_EX | LOCK_NB) < 0) {
+	static const struct timespec pause = {.tv_nsec = 20000000};
+	int tries = 5;
+
+	/* A reader that looks whether there is a writer holds it for a moment. */
+	while (flock(sink->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK && --tries > 0) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
 		if (errno != EWOULDBLOCK)
 			return error_set(err, errno, "cannot lock the log '%s'", sink->target);
 		return error_set(err, EBUSY, "cannot log to '%s': another session writes to it",

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/session_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,22 +46,31 @@ static int make_folders(char *path)
 	}
 }
 
-char *session_state_folder(const char *home, struct error *err)
+static char *state_folder_name(const char *home, struct error *err)
 {
 	const char *state = getenv("XDG_STATE_HOME");
-	AUTO_FREE char *folder = NULL;
-	int error;
+	char *folder;
+	int len;
 
 	/* XDG Base Directory Specification: a relative path is to be ignored. */
 	if (state && state[0] == '/')
-		error = asprintf(&folder, "%s/proctor", state);
+		len = asprintf(&folder, "%s/proctor", state);
 	else
-		error = asprintf(&folder, "%s/.local/state/proctor", home);
-	if (error < 0) {
-		folder = NULL;
+		len = asprintf(&folder, "%s/.local/state/proctor", home);
+	if (len < 0) {
 		error_set(err, ENOMEM, "session folder");
 		return NULL;
 	}
+	return folder;
+}
+
+char *session_state_folder(const char *home, struct error *err)
+{
+	AUTO_FREE char *folder = state_folder_name(home, err);
+	int error;
+
+	if (!folder)
+		return NULL;
 	error = make_folders(folder);
 	if (error < 0) {
 		error_set(err, -error,
@@ -84,4 +96,64 @@ char *session_folder_new(const char *state_folder, const char *id, struct error 
 		return NULL;
 	}
 	return TAKE_PTR(folder);
+}
+
+/* Of two sessions that began in the same second the later one is the newer. */
+static bool is_newer(const char *name, const struct timespec *began, const char *other,
+		     const struct timespec *other_began)
+{
+	const int order = strncmp(name, other, sizeof("20261123-081500") - 1);
+
+	if (order != 0)
+		return order > 0;
+	if (began->tv_sec != other_began->tv_sec)
+		return began->tv_sec > other_began->tv_sec;
+	return began->tv_nsec > other_began->tv_nsec;
+}
+
+char *session_folder_find(const char *home, const char *name, struct error *err)
+{
+	AUTO_FREE char *state = state_folder_name(home, err);
+	AUTO_DIR DIR *dir = state ? opendir(state) : NULL;
+	struct timespec newest = {0};
+	char found[NAME_MAX + 1] = "";
+	const struct dirent *entry;
+	char *folder;
+	int matches = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		struct stat stat;
+
+		if (entry->d_name[0] == '.' ||
+		    (name && strncmp(entry->d_name, name, strlen(name)) != 0) ||
+		    fstatat(dirfd(dir), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISDIR(stat.st_mode))
+			continue;
+		matches++;
+		if (found[0] && !is_newer(entry->d_name, &stat.st_mtim, found, &newest))
+			continue;
+		strcpy(found, entry->d_name);
+		newest = stat.st_mtim;
+		/* The whole id of one may be the start of no other, but be sure. */
+		if (name && !strcmp(found, name)) {
+			matches = 1;
+			break;
+		}
+	}
+	if (!state)
+		return NULL;
+	if (matches == 0 || (name && !*name)) {
+		error_set(err, ENOENT, name ? "no session '%s'" : "no session has been run yet%s",
+			  name ? name : "");
+		return NULL;
+	}
+	if (name && matches > 1) {
+		error_set(err, 0, "'%s' is the start of %d sessions: give more of it", name, matches);
+		return NULL;
+	}
+	if (asprintf(&folder, "%s/%s", state, found) < 0) {
+		error_set(err, ENOMEM, "session folder");
+		return NULL;
+	}
+	return folder;
 }

@@ -18,4 +18,11 @@ char *session_state_folder(const char *home, struct error *err);
 /* Makes the session's own folder in it. Returns it (free()), or NULL and *err. */
 char *session_folder_new(const char *state_folder, const char *id, struct error *err);
 
+/*
+ * The folder of a session that was: `name` is its id or the start of one that no other session
+ * has, NULL the newest. Returns it (free()), or NULL and *err; err->code is ENOENT when there is
+ * none.
+ */
+char *session_folder_find(const char *home, const char *name, struct error *err);
+
 #endif
