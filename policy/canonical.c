@@ -20,7 +20,10 @@ struct walk {
 	size_t done_len;
 	char rest[2 * PATH_MAX]; /* still to go */
 	int links;
+	struct canonical_cache *cache; /* NULL: none */
 };
+
+static bool is_known_no_link(struct canonical_cache *cache, const char *path, size_t len);
 
 static bool is_process_folder(const char *path)
 {
@@ -74,7 +77,8 @@ static int step(struct walk *walk, const char *name, size_t len, bool follow)
 	memcpy(walk->done + walk->done_len, name, len);
 	walk->done_len += len;
 	walk->done[walk->done_len] = '\0';
-	if (!follow || is_process_folder(walk->done))
+	if (!follow || is_process_folder(walk->done) ||
+	    (walk->cache && is_known_no_link(walk->cache, walk->done, walk->done_len)))
 		return 0;
 	target_len = readlink(walk->done, target, sizeof(target) - 1);
 	if (target_len <= 0)
@@ -135,6 +139,8 @@ struct canonical_cache {
 	size_t slot_count;
 	size_t used;
 };
+
+#define HASH_START UINT64_C(14695981039346656037)
 
 struct canonical_cache *canonical_cache_new(struct memory *memory)
 {
@@ -200,19 +206,32 @@ static enum found look_cached(struct canonical_cache *cache, const char *name, s
 	return slot->found;
 }
 
+static uint64_t hash_path(uint64_t hash, const char *path, size_t len)
+{
+	for (size_t i = 0; i < len; i++) /* FNV-1a */
+		hash = (hash ^ (unsigned char)path[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/* None of the folders of the path is a link. */
+static bool is_known_no_link(struct canonical_cache *cache, const char *path, size_t len)
+{
+	return look_cached(cache, path, len, hash_path(HASH_START, path, len)) != FOUND_LINK;
+}
+
 /* As has_no_link(), with what is known of the folders on the way. */
 static bool is_known_plain(struct canonical_cache *cache, const char *path)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	uint64_t hash = HASH_START;
 
 	for (size_t len = 0; path[len];) {
+		const size_t start = len++;
 		enum found found;
 
-		do
-			hash = (hash ^ (unsigned char)path[len++]) * UINT64_C(1099511628211);
-		while (path[len] && path[len] != '/');
+		len += strcspn(path + len, "/");
 		if (len == 1)
 			return true;
+		hash = hash_path(hash, path + start, len - start);
 		found = look_cached(cache, path, len, hash);
 		if (found != FOUND_OTHER)
 			return found == FOUND_MISSING;
@@ -222,13 +241,15 @@ static bool is_known_plain(struct canonical_cache *cache, const char *path)
 
 /* ---------------------------------------------------------------------------- paths */
 
-static int follow(const char *path, enum canonical_last last, char ret[PATH_MAX])
+static int follow(struct canonical_cache *cache, const char *path, enum canonical_last last,
+		  char ret[PATH_MAX])
 {
 	struct walk walk;
 
 	walk.done[0] = '\0';
 	walk.done_len = 0;
 	walk.links = 0;
+	walk.cache = cache;
 	memcpy(walk.rest, path, strlen(path) + 1);
 	while (walk.rest[0]) {
 		char name[PATH_MAX];
@@ -264,7 +285,7 @@ int canonical_path_cached(struct canonical_cache *cache, const char *path,
 		memcpy(ret, path, strlen(path) + 1);
 		return 0;
 	}
-	return follow(path, last, ret);
+	return follow(cache, path, last, ret);
 }
 
 int canonical_path(const char *path, enum canonical_last last, char ret[PATH_MAX])
