@@ -178,6 +178,8 @@ static void finished(const struct run_config *config, const struct run_outcome *
 	if (outcome->timed_out && !chosen.quiet)
 		fprintf(stderr, "proctor: the time limit of %g s was reached; the tool was ended\n",
 			(double)config->wall_limit_ns / 1e9);
+	if (outcome->killed && !chosen.quiet)
+		fputs("proctor: the tool was killed for a blocked call (on_block: kill)\n", stderr);
 	if (outcome->audit && !chosen.quiet)
 		summary_print(stderr, outcome->audit, colour_wanted(stderr));
 	if (outcome->audit && chosen.verbose)

@@ -83,7 +83,22 @@ void session_fail(struct session *session)
 		(void)!write(session->failed_event, &one, sizeof(one));
 }
 
-/* Writes one record about the call. False: it could not be written, and the run ends. */
+void session_kill(struct session *session)
+{
+	const uint64_t one = 1;
+
+	if (!atomic_exchange(&session->killed, true))
+		(void)!write(session->failed_event, &one, sizeof(one));
+}
+
+bool session_is_over(const struct session *session)
+{
+	return atomic_load_explicit(&session->failed, memory_order_relaxed) ||
+	       atomic_load_explicit(&session->killed, memory_order_relaxed);
+}
+
+/* Writes one record about the call. False: it could not be written, or it says that the tool is
+ * killed for the call; the run ends. */
 static bool record(struct call *call, const struct ask *ask, enum audit_event event,
 		   enum access_op op, const struct verdict *verdict, const char *detail,
 		   const struct access *access)
@@ -106,8 +121,13 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		.detail = detail,
 	};
 
+	const bool kills = event == EVENT_BLOCKED &&
+			   policy_on_block(session->policy) == DECISION_KILL;
+
 	if (!audit_level_wants(session->level, event))
 		return true;
+	if (kills)
+		entry.verdict.decision = DECISION_KILL;
 	actor = actor_take(call);
 	entry.actor = actor ? actor_of(actor) : NULL;
 	snprintf(unknown, sizeof(unknown), "syscall_%d", call->request.nr);
@@ -123,8 +143,10 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 	entry.remedy = remedy[0] ? remedy : NULL;
 	if (audit_write(session->audit, &entry) < 0)
 		session_fail(session);
+	else if (kills)
+		session_kill(session);
 	actor_release(actor);
-	return !atomic_load(&session->failed);
+	return !session_is_over(session);
 }
 
 /* The name that a policy knows an object of /proc by; `buf` holds it if it is another. Returns
@@ -181,6 +203,12 @@ static struct verdict decide(struct call *call, const struct access *access, boo
 	return policy_decide(call->session->policy, access);
 }
 
+/* The answer to a call when the run is over: what is killed for it never learns of it. */
+static struct reply reply_over(const struct session *session, int error)
+{
+	return atomic_load(&session->killed) ? reply_none() : reply_error(error);
+}
+
 /* Answers a denial: false with the reply, or true where nothing is enforced. What is guarded is
  * so always. */
 static bool denied(struct call *call, const struct ask *ask, const struct access *access,
@@ -190,8 +218,10 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 
 	*ret = reply_error(verdict->error);
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
-		    detail, access))
+		    detail, access)) {
+		*ret = reply_over(call->session, verdict->error);
 		return false;
+	}
 	return observe;
 }
 
@@ -207,8 +237,10 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 		*ret = reply_none();
 		return false;
 	}
-	if (atomic_load_explicit(&call->session->failed, memory_order_relaxed))
+	if (session_is_over(call->session)) {
+		*ret = reply_over(call->session, EACCES);
 		return false;
+	}
 	access.path = ask->path ? policy_name(call, ask->path, buf) : NULL;
 	for (size_t i = 0; i < ask->op_count; i++) {
 		access.op = ask->ops[i];
@@ -232,7 +264,7 @@ bool call_allows_quietly(const struct call *call, const struct access *access)
 {
 	const struct session *session = call->session;
 
-	return !atomic_load_explicit(&session->failed, memory_order_relaxed) &&
+	return !session_is_over(session) &&
 	       !audit_level_wants(session->level, EVENT_ALLOWED) &&
 	       policy_decide(session->policy, access).decision == DECISION_ALLOW;
 }
@@ -253,8 +285,10 @@ bool call_permit_move(struct call *call, const char *from, const char *to, bool 
 	*ret = reply_error(verdict.error);
 	if (!record(call, ask, call->session->observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED,
 		    ask->ops[0], &verdict,
-		    "the old and the new name do not have the same rights", NULL))
+		    "the old and the new name do not have the same rights", NULL)) {
+		*ret = reply_over(call->session, verdict.error);
 		return false;
+	}
 	return call->session->observe;
 }
 
@@ -264,7 +298,8 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
 
 	if (!call_valid(call))
 		return reply_none();
-	record(call, ask, EVENT_BLOCKED, ask->ops[0], &verdict, detail, NULL);
+	if (!record(call, ask, EVENT_BLOCKED, ask->ops[0], &verdict, detail, NULL))
+		return reply_over(call->session, error);
 	return reply_error(error);
 }
 

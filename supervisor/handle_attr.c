@@ -2,7 +2,10 @@
 /* Calls that change what is known of a file: mode, owner, times; truncate. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include <utime.h>
@@ -200,6 +203,27 @@ struct reply handle_utime(struct call *call)
 
 /* ------------------------------------------------------------------- size of a named file */
 
+/*
+ * The kernel knows the limit of whoever truncates, which here is us: the caller's holds
+ * (setrlimit(2), RLIMIT_FSIZE). True: `len` is beyond it, and the signal for that is sent.
+ */
+static bool exceeds_file_size(struct call *call, const char *path, off_t len)
+{
+	const pid_t tgid = call_tgid(call);
+	struct rlimit limit;
+	struct stat st;
+
+	if (tgid <= 0 || prlimit(tgid, RLIMIT_FSIZE, NULL, &limit) < 0)
+		return true;
+	/* What fails for another reason, or does not grow, does not get that far. */
+	if ((rlim_t)len <= limit.rlim_cur || stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    len <= st.st_size || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+		return false;
+	if (call_valid(call))
+		syscall(SYS_tgkill, tgid, call->request.tid, SIGXFSZ);
+	return true;
+}
+
 struct reply handle_truncate(struct call *call)
 {
 	AUTO_SUBJECT struct subject subject = SUBJECT_INIT;
@@ -209,5 +233,7 @@ struct reply handle_truncate(struct call *call)
 		return reply_error(EINVAL);
 	if (!subject_take_path(call, OP_MODIFY, AT_FDCWD, call->request.args[0], 0, 0, &subject, &reply))
 		return reply;
+	if (exceeds_file_size(call, subject.proc_path, (off_t)call->request.args[1]))
+		return reply_error(EFBIG);
 	return reply_result(truncate(subject.proc_path, (off_t)call->request.args[1]));
 }

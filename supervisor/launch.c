@@ -55,6 +55,32 @@ static int forbid_core_dumps(void)
 	return setrlimit(RLIMIT_CORE, &limit) < 0 ? -errno : 0;
 }
 
+/* No more than what the policy says, nor than what there was before. */
+static int set_limit(const struct policy *policy, enum policy_limit_kind kind,
+		     __rlimit_resource_t resource)
+{
+	const struct policy_limit *wanted = policy_limit(policy, kind);
+	struct rlimit limit;
+
+	if (!wanted)
+		return 0;
+	if (getrlimit(resource, &limit) < 0)
+		return -errno;
+	if (wanted->value < limit.rlim_max)
+		limit.rlim_max = wanted->value;
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Limits that the kernel holds for each process; none of them can be raised again. */
+static int set_limits(const struct policy *policy)
+{
+	int error = set_limit(policy, LIMIT_OPEN_FILES, RLIMIT_NOFILE);
+
+	return error < 0 ? error : set_limit(policy, LIMIT_FILE_SIZE, RLIMIT_FSIZE);
+}
+
 static _Noreturn void child_fail(const char *what, int error)
 {
 	struct child_status status = {.error = error};
@@ -126,6 +152,9 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 	status.listener = filter_install(filter, &wait_killable);
 	if (status.listener < 0)
 		child_fail("seccomp", -status.listener);
+	error = set_limits(config->policy);
+	if (error < 0)
+		child_fail("limits", -error);
 	/* From here on every notified call waits for the supervisor: only write, read and close. */
 	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status) ||
 	    read(GO_FD, &byte, 1) != 1)

@@ -16,6 +16,7 @@ struct run_config;
 struct run_outcome {
 	int exit_code;
 	bool timed_out;
+	bool killed; /* a refused call ended the tool (on_block: kill) */
 	uint64_t duration_ns;
 	const char *failure; /* why proctor itself failed, or NULL */
 	struct audit *audit; /* NULL when it could not be opened */

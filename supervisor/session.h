@@ -72,9 +72,18 @@ struct session {
 	 */
 	atomic_bool failed;
 	int failed_event;
+
+	/* Set once when a refused call ends the tool (on_block: kill); `failed_event` wakes as well. */
+	atomic_bool killed;
 };
 
 /* Ends the run: no further call is allowed, the tool's tree is killed, exit 125. */
 void session_fail(struct session *session);
+
+/* Ends the tool (on_block: kill): no further call is allowed, the tool's tree is killed, exit 137. */
+void session_kill(struct session *session);
+
+/* True when the run ends and nothing is allowed any more. */
+bool session_is_over(const struct session *session);
 
 #endif

@@ -337,7 +337,7 @@ static void serve(struct supervisor *supervisor)
 	bool watching = false;
 
 	while (!supervisor->ended && !supervisor->timed_out && !supervisor->orphaned &&
-	       !atomic_load(&session->failed)) {
+	       !session_is_over(session)) {
 		int ready = poll(polls, sizeof(polls) / sizeof(polls[0]),
 				 watching ? BLOCKING_TICK_MS : -1);
 
@@ -360,7 +360,7 @@ static void serve(struct supervisor *supervisor)
 static void end_tree(struct supervisor *supervisor)
 {
 	const uint64_t until = stats_now() + GRACE_MS * 1000000ULL;
-	const bool at_once = supervisor->orphaned || atomic_load(&supervisor->session.failed);
+	const bool at_once = supervisor->orphaned || session_is_over(&supervisor->session);
 
 	if (!at_once && tree_has_children()) {
 		tree_signal(getpid(), SIGTERM);
@@ -382,7 +382,11 @@ static int exit_code(const struct supervisor *supervisor)
 
 	if (supervisor->timed_out)
 		return EXIT_TIMED_OUT;
-	if (!supervisor->ended || atomic_load(&supervisor->session.failed))
+	if (atomic_load(&supervisor->session.failed))
+		return EXIT_PROCTOR_FAILED;
+	if (atomic_load(&supervisor->session.killed))
+		return EXIT_SIGNAL_BASE + SIGKILL;
+	if (!supervisor->ended)
 		return EXIT_PROCTOR_FAILED;
 	if (WIFSIGNALED(status))
 		return EXIT_SIGNAL_BASE + WTERMSIG(status);
@@ -395,6 +399,7 @@ static int finish(struct supervisor *supervisor, const char *failure)
 	struct run_outcome outcome = {
 		.exit_code = failure ? EXIT_PROCTOR_FAILED : exit_code(supervisor),
 		.timed_out = supervisor->timed_out,
+		.killed = atomic_load(&session->killed),
 		.duration_ns = stats_now() - supervisor->began,
 		.failure = failure,
 		.audit = session->audit,

@@ -309,7 +309,8 @@ class Bench:
 
     def policy(self, read=None, write=None, execute=None, **files):
         """Reads the system and in/, writes in/, runs everything but what `exec` says."""
-        more = {key: files.pop(key) for key in ("network", "env", "limits") if key in files}
+        more = {key: files.pop(key) for key in ("network", "env", "limits", "on_block")
+                if key in files}
         deny = files.pop("exec_deny", [])
         return {
             "version": 1,
