@@ -75,10 +75,10 @@ class Runner:
         self.scratch = scratch
 
     def output(self, command, folder=None):
-        """Standard output of a command that must succeed."""
+        """Standard output of a command that must succeed; in a group of its own, as a shell does."""
         command = [str(word) for word in command]
         done = subprocess.run(command, cwd=folder or self.scratch, env=self.environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=os.setpgrp,
                               stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if done.returncode:
             raise Failure(f"{shlex.join(command)}: exit status {done.returncode}\n{done.stderr}")
