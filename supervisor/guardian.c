@@ -2,6 +2,7 @@
 #include "supervisor/guardian.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -62,7 +63,8 @@ static void on_signal(int channel, const struct signalfd_siginfo *info)
 {
 	const struct message message = {.kind = MESSAGE_SIGNAL, .sig = (int)info->ssi_signo};
 
-	if (info->ssi_signo == SIGCHLD || info->ssi_code == SI_KERNEL)
+	/* The terminal's are SI_KERNEL, those of wake_by_channel() POLL_*: no user sent them. */
+	if (info->ssi_signo == SIGCHLD || info->ssi_code > 0)
 		return;
 	(void)!send(channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -101,12 +103,24 @@ static bool supervisor_ended(pid_t supervisor, int *ret_code)
 	return true;
 }
 
+/*
+ * Whoever stops the guardian from outside (SIGSTOP to it or to its group) must not stop it from ending
+ * the tree: the channel's end, when the supervisor dies, is a SIGCONT (fcntl(2), F_SETSIG).
+ */
+static void wake_by_channel(int channel)
+{
+	fcntl(channel, F_SETOWN, getpid());
+	fcntl(channel, F_SETSIG, SIGCONT);
+	fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_ASYNC);
+}
+
 int guardian_run(pid_t supervisor, int channel)
 {
 	struct pollfd polls[2] = {{.events = POLLIN}, {.fd = channel, .events = POLLIN}};
 	sigset_t mask;
 	int code;
 
+	wake_by_channel(channel);
 	sigfillset(&mask);
 	polls[0].fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	while (!supervisor_ended(supervisor, &code)) {
