@@ -211,6 +211,11 @@ def without_capabilities():
         prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
+def patient(seconds):
+    """A bound of so many seconds, on a machine that has nothing else to do: longer on a busy one."""
+    return seconds * max(1, 2 * os.getloadavg()[0] / os.cpu_count())
+
+
 def wait_until(condition, seconds=5.0):
     """Polls; what the condition returned last."""
     end = time.monotonic() + seconds

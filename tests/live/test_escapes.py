@@ -16,7 +16,7 @@ import time
 sys.dont_write_bytecode = True
 from harness import (AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, Failure, LONG, RENAME_EXCHANGE,
                      RENAME_NOREPLACE, SYSTEM, Skip, blob, call, check, children, equal, is_alive,
-                     main, out, state_of, test, wait_until)
+                     main, out, patient, state_of, test, wait_until)
 
 SH = "/bin/sh"
 PYTHON = "/usr/bin/python3"
@@ -170,7 +170,7 @@ def supervisor_killed_while_all_is_stopped(t):
                 os.kill(process.pid, signal.SIGSTOP)
                 check(wait_until(lambda: state_of(process.pid) == "T"), "it does not stop")
             os.kill(supervisor, signal.SIGKILL)
-            check(wait_until(lambda: not [pid for pid in tree if is_alive(pid)], 1.5),
+            check(wait_until(lambda: not [pid for pid in tree if is_alive(pid)], patient(1.5)),
                   "left:", [(pid, state_of(pid)) for pid in tree])
             os.kill(process.pid, signal.SIGCONT)
             finish(process, 5)
