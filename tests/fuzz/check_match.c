@@ -9,7 +9,7 @@
 
 #include "tests/fuzz/pairs.h"
 
-enum { BYTES = 768 };
+enum { BYTES = 2304 };
 
 static uint64_t state;
 
@@ -23,7 +23,7 @@ static uint64_t next(void)
 
 int main(int argc, char **argv)
 {
-	const unsigned long long wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
+	const unsigned long long wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 400000;
 	unsigned long long compared = 0;
 
 	state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

@@ -11,7 +11,7 @@
 #include "policy/policy.h"
 #include "tests/fuzz/reference.h"
 
-enum { LISTS = 4, ENTRIES_MAX = 8, TEXT_MAX = 512, PATHS = 24, DEPTH_MAX = 7 };
+enum { LISTS = 4, ENTRIES_MAX = 8, TEXT_MAX = 512, PATHS = 96, DEPTH_MAX = 7 };
 
 static char folder[] = "/tmp/proctor-pairs-XXXXXX";
 static char file[sizeof(folder) + 16];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,6 +304,89 @@ static void expect_environment(const char *text, const char *expected)
 	policy_free(policy);
 }
 
+/* A path that the tool makes as unpleasant as it can: what repeats in it costs nothing more. At a
+ * cost that grows with the square of the length this would take a minute. */
+START_TEST(paths_that_repeat)
+{
+	static const char *const pieces[] = {"/a", "/a/b", "/aa"};
+	struct policy *policy = load_good("version: 1\nfiles:\n  read:\n"
+					  "    - \"**/a/**/a/**/a/**/z\"\n"
+					  "    - \"**/{a,b}/**/{a,b}/**/{a,b}/z\"\n"
+					  "    - \"**/*a/**/*a/**/a*/**/z\"\n"
+					  "    - \"/a/**/a/**\"\n");
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		char path[PATH_MAX] = "/x";
+
+		while (strlen(path) + strlen(pieces[i]) + 3 < sizeof(path))
+			strcat(path, pieces[i]);
+		for (int n = 0; n < 100; n++)
+			ck_assert_int_eq(decide(policy, OP_READ, path), DECISION_DENY);
+		strcat(path, "/z");
+		ck_assert_int_eq(decide(policy, OP_READ, path), DECISION_ALLOW);
+	}
+	policy_free(policy);
+}
+END_TEST
+
+/* Whoever asks about a path that no kernel takes gets no. */
+START_TEST(paths_too_long)
+{
+	struct policy *policy = load_good("version: 1\nfiles: {read: [/]}\n");
+	char path[PATH_MAX + 8];
+
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[PATH_MAX - 1] = '\0';
+	ck_assert_int_eq(decide(policy, OP_READ, path), DECISION_ALLOW);
+	path[PATH_MAX - 1] = 'a';
+	path[PATH_MAX] = '\0';
+	ck_assert_int_eq(decide(policy, OP_READ, path), DECISION_DENY);
+	policy_free(policy);
+}
+END_TEST
+
+static size_t allocated(void)
+{
+	const struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+START_TEST(decisions_allocate_nothing)
+{
+	struct policy *policy = load_good("version: 1\n"
+					  "files: {read: [/a, \"**/*.c\", \"!/a/b\"], deny: [\"/a/*\"], "
+					  "hide: [/h], rewrite: [{path: /r, to: /a}]}\n"
+					  "exec: {allow: [{path: /e, args: [\"**\", x]}]}\n"
+					  "network: {connect: [\"*.example:1-9\", \"10.0.0.0/8:*\"]}\n");
+	static const char *const argv[] = {"e", "a", "x", NULL};
+	static struct endpoint endpoint;
+	char host[HOST_NAME_SIZE];
+	char to[PATH_MAX];
+	size_t before;
+
+	ck_assert_int_eq(endpoint_parse_named(&endpoint, host, "a.example:5"), 0);
+	before = allocated();
+	for (int i = 0; i < 1000; i++) {
+		const struct access exec = {.class = CLASS_EXEC, .op = OP_EXEC, .path = "/e",
+					    .argv = argv};
+		const struct access connect = {.class = CLASS_NETWORK, .op = OP_CONNECT,
+					       .endpoint = &endpoint, .host = host};
+
+		(void)decide(policy, OP_READ, "/a/b/c.c");
+		ck_assert_int_eq(policy_decide(policy, &exec).decision, DECISION_ALLOW);
+		ck_assert_int_eq(policy_decide(policy, &connect).decision, DECISION_ALLOW);
+		ck_assert_ptr_nonnull(policy_hides(policy, "/h/x"));
+		ck_assert_int_eq(policy_rewrite_path(policy, CLASS_FILE, "/r/x", to, NULL), 1);
+		(void)policy_decide_move(policy, "/a/x", "/a/y", true);
+		(void)policy_decide_lookup(policy, host);
+	}
+	ck_assert_uint_eq(allocated(), before);
+	policy_free(policy);
+}
+END_TEST
+
 START_TEST(environment)
 {
 	expect_environment("version: 1\n",
@@ -329,6 +414,9 @@ int main(void)
 	tcase_add_test(tests, digest_of_source);
 	tcase_add_test(tests, settings);
 	tcase_add_test(tests, what_is_pending);
+	tcase_add_test(tests, paths_that_repeat);
+	tcase_add_test(tests, paths_too_long);
+	tcase_add_test(tests, decisions_allocate_nothing);
 	tcase_add_test(tests, user_profiles);
 	tcase_add_test(tests, file_without_a_suffix);
 	tcase_add_test(tests, suggestions);
