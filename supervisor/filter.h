@@ -11,6 +11,7 @@
 struct sensitivity {
 	bool read;
 	bool exec;
+	bool map; /* files as code */
 	bool network;
 };
 

@@ -10,6 +10,7 @@
 #include "supervisor/exec.h"
 #include "supervisor/inject.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/mapping.h"
 #include "supervisor/session.h"
 
 /* The filter is on no process any more (seccomp_unotify(2)). Asking on would never wait. */
@@ -84,12 +85,16 @@ int notify_reply(struct call *call, struct reply *reply)
 		error = notify_continue(call);
 		break;
 	case REPLY_EXEC:
-		error = exec_run(call, reply->fd, reply->script);
+		error = exec_run(call, reply->exec);
+		break;
+	case REPLY_MAP:
+		error = mapping_run(call, reply->alone);
 		break;
 	case REPLY_NONE:
 		break;
 	}
 	close_fd(&reply->fd);
-	close_fd(&reply->script);
+	exec_plan_free(reply->exec);
+	reply->exec = NULL;
 	return error;
 }

@@ -178,6 +178,7 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 	return (struct sensitivity){
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
 	};
