@@ -27,6 +27,7 @@ struct session {
 	const struct policy *policy;
 	struct audit *audit;
 	struct host host;
+	char *const *environment; /* that the tool was started with */
 	bool observe;
 	enum audit_level level;
 

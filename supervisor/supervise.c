@@ -71,6 +71,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	struct stat stat;
 
 	session->policy = config->policy;
+	session->environment = config->environment;
 	session->observe = config->observe;
 	session->level = config->level;
 	session->self = getpid();
@@ -177,7 +178,8 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 
 	return (struct sensitivity){
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
-		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
+			policy_has_environment_rules(policy),
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
