@@ -44,6 +44,14 @@ void policy_context_clear(struct policy_context *context);
  */
 struct policy *load_policies(const char *const *names, size_t count);
 
+/* --------------------------------------------------------------- cli/become.c */
+
+/*
+ * As root: the process becomes the user, with that user's groups, HOME, USER, LOGNAME and SHELL, and
+ * without XDG_*, but for XDG_STATE_HOME. Who is that user already stays. 0, or a negative errno and *err.
+ */
+int become_user(const char *name, struct error *err);
+
 /* -------------------------------------------------------------- cli/output.c */
 
 /* True when `out` is a terminal, NO_COLOR is not set and TERM is not "dumb". */

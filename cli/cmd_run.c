@@ -22,6 +22,7 @@ enum {
 	OPTION_OBSERVE,
 	OPTION_TIMEOUT,
 	OPTION_STATS,
+	OPTION_USER,
 };
 
 static const struct option options[] = {
@@ -31,6 +32,7 @@ static const struct option options[] = {
 	{"observe", no_argument, NULL, OPTION_OBSERVE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"stats", no_argument, NULL, OPTION_STATS},
+	{"user", required_argument, NULL, OPTION_USER},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -49,6 +51,7 @@ static const char help_text[] =
 	"                       have been blocked\n"
 	"      --timeout D      end the run after D: 90, 60s, 5m\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
+	"      --user NAME      started as root: supervisor and tool run as this user\n"
 	"  -q, --quiet          no summary of blocked attempts\n"
 	"  -v, --verbose        say which policies, session and log\n"
 	"      --help           print this\n"
@@ -60,6 +63,7 @@ struct run_options {
 	const char **policies;
 	size_t policy_count;
 	const char *audit;
+	const char *user;
 	enum audit_level level;
 	bool observe;
 	bool stats;
@@ -106,6 +110,9 @@ static int take_option(int option, struct run_options *ret)
 		return 0;
 	case OPTION_STATS:
 		ret->stats = true;
+		return 0;
+	case OPTION_USER:
+		ret->user = optarg;
 		return 0;
 	case 'q':
 		ret->quiet = true;
@@ -282,6 +289,10 @@ static int run(const struct run_options *run_options, char **command)
 	};
 	struct error err = {0};
 
+	if (run_options->user && become_user(run_options->user, &err) < 0) {
+		say("failed:", err.message);
+		return EXIT_PROCTOR_FAILED;
+	}
 	plan.policy = load_policies(run_options->policies, run_options->policy_count);
 	if (!plan.policy || !can_enforce(plan.policy))
 		return EXIT_PROCTOR_FAILED;

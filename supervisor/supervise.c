@@ -20,6 +20,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/call_rules.h"
 #include "supervisor/channel.h"
 #include "supervisor/filter.h"
 #include "supervisor/inject.h"
@@ -90,8 +91,14 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	session->injector = injector_new();
 	session->ipc = ipc_objects_new();
 	pthread_rwlock_init(&session->entry_lock, NULL);
+	pthread_rwlock_init(&session->watch_lock, NULL);
 	session->socket_names = socket_names_new();
 	session->stats = config->stats ? stats_new() : NULL;
+	if (policy_has_syscall_rules(config->policy)) {
+		session->call_rules = call_rules_new(config->policy);
+		if (!session->call_rules)
+			return error_set(err, ENOMEM, "cannot start");
+	}
 	if (!session->identity || !session->injector || !session->ipc || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
 	return 0;
@@ -171,8 +178,9 @@ static int write_start(struct supervisor *supervisor, struct error *err)
 }
 
 /* Only what the policy can refuse, or what is to be logged, leaves the kernel. */
-static struct sensitivity sensitivity_of(const struct run_config *config)
+static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 {
+	const struct run_config *config = supervisor->config;
 	const struct policy *policy = config->policy;
 	const bool all = config->level == AUDIT_ALL;
 
@@ -180,6 +188,9 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
 			policy_has_environment_rules(policy),
+		.root = geteuid() == 0,
+		.rules = supervisor->session.call_rules,
+		.observe = config->observe,
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
@@ -189,7 +200,7 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 static int launch(struct supervisor *supervisor, const struct inherited_signals *signals,
 		  struct error *err)
 {
-	const struct sensitivity sensitivity = sensitivity_of(supervisor->config);
+	const struct sensitivity sensitivity = sensitivity_of(supervisor);
 	struct session *session = &supervisor->session;
 	struct sock_fprog filter = {0};
 	int error = filter_build(&sensitivity, &filter, err);
@@ -203,6 +214,7 @@ static int launch(struct supervisor *supervisor, const struct inherited_signals 
 		return error;
 	session->tool = supervisor->launch.pid;
 	session->listener = supervisor->launch.listener;
+	session->launch_status = supervisor->launch.status;
 	return 0;
 }
 
@@ -468,6 +480,7 @@ int supervise(const struct run_config *config, int channel,
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
 	end_tree(&supervisor);
+	pool_settle(supervisor.session.pool);
 	if (supervisor.ended && !supervisor.timed_out)
 		explain_exec(&supervisor);
 	return finish(&supervisor, NULL);

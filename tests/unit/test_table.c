@@ -21,7 +21,7 @@ static const char *const by_pointer[] = {
 	"utimensat", "mknod", "mknodat", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
 	"setxattrat", "removexattrat", "file_setattr", "inotify_add_watch", "execve", "execveat",
 	/* a descriptor */
-	"mmap", "fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl", "pidfd_send_signal",
+	"mmap", "fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl", "pidfd_send_signal", "pidfd_getfd",
 	/* what is mapped there */
 	"mprotect", "pkey_mprotect",
 	/* an address, or a message with one */
