@@ -61,6 +61,11 @@ struct reply reply_map(bool alone)
 	return (struct reply){.kind = REPLY_MAP, .fd = -1, .alone = alone};
 }
 
+struct reply reply_decided(void)
+{
+	return (struct reply){.kind = REPLY_DECIDED, .fd = -1};
+}
+
 struct reply reply_none(void)
 {
 	return (struct reply){.kind = REPLY_NONE, .fd = -1};
@@ -235,7 +240,12 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 {
-	struct access access = {.class = ask->class, .endpoint = ask->endpoint};
+	struct access access = {
+		.class = ask->class,
+		.endpoint = ask->endpoint,
+		.argv = ask->exec_argv,
+		.sha256 = ask->sha256,
+	};
 	struct verdict verdict = {.decision = DECISION_ALLOW};
 	const char *detail = NULL;
 	char buf[PATH_MAX];
@@ -253,7 +263,8 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 	for (size_t i = 0; i < ask->op_count; i++) {
 		access.op = ask->ops[i];
 		verdict = decide(call, &access, ask->own, &detail);
-		if (verdict.decision == DECISION_ALLOW)
+		if (verdict.decision == DECISION_ALLOW ||
+		    (verdict.decision == DECISION_REWRITE && ask->rewritten))
 			continue;
 		if (ask->missing && !verdict.rule && (access.path || !ask->path)) {
 			*ret = reply_error(ask->missing);
@@ -265,7 +276,23 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 		*ret = reply_error(ask->missing);
 		return false;
 	}
-	return record(call, ask, EVENT_ALLOWED, ask->ops[0], &verdict, NULL, NULL);
+	return record(call, ask,
+		      verdict.decision == DECISION_REWRITE ? EVENT_REWRITTEN : EVENT_ALLOWED,
+		      ask->ops[0], &verdict, NULL, NULL);
+}
+
+bool call_needs_digest(struct call *call, const struct ask *ask)
+{
+	const char *detail = NULL;
+	char buf[PATH_MAX];
+	const struct access access = {
+		.class = ask->class,
+		.op = ask->ops[0],
+		.path = policy_name(call, ask->path, buf),
+		.argv = ask->exec_argv,
+	};
+
+	return decide(call, &access, false, &detail).needs_digest;
 }
 
 bool call_would_permit(struct call *call, const struct ask *ask)

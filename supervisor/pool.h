@@ -35,9 +35,6 @@ bool pool_watch(struct pool *pool);
 /* Readable when pool_watch() must be called. */
 int pool_watch_fd(const struct pool *pool);
 
-/* Waits until no call is being answered any more, at most 100 ms: the tool has ended. */
-void pool_settle(const struct pool *pool);
-
 /* Threads in the pool, for statistics. */
 unsigned int pool_size(const struct pool *pool);
 

@@ -17,6 +17,8 @@
 /* The state of one run. Everything that lasts longer than a call is reached from here. */
 
 struct call_rule;
+struct digest_cache;
+struct redirects;
 struct identity;
 struct injector;
 struct stats;
@@ -29,16 +31,19 @@ struct session {
 	struct audit *audit;
 	struct host host;
 	char *const *environment; /* that the tool was started with */
-	bool observe;
 	struct call_rule *call_rules; /* NULL: the policy has none */
 	enum audit_level level;
+	bool observe;
+	bool asks_args; /* an exec rule asks for arguments */
 
 	pid_t guardian; /* the process that the user started */
 	pid_t self;     /* the supervisor */
 	pid_t tool;     /* the tool's first process */
-	atomic_bool started; /* an exec of it was let into the kernel */
 	int launch_status;   /* ends with its first exec: from then on what runs is the tool's */
 	atomic_bool executed; /* seen to have ended */
+	atomic_bool started; /* an exec of it was let into the kernel */
+	/* Two processes of the tool may share a table of descriptors (CLONE_FILES). */
+	atomic_bool files_shared;
 
 	/*
 	 * Held for reading while a worker traces an exec. The kernel lets any thread of ours take
@@ -53,9 +58,6 @@ struct session {
 	bool tool_taken;
 	int tool_status;
 
-	/* Two processes of the tool may share a table of descriptors (CLONE_FILES). */
-	atomic_bool files_shared;
-
 	int listener; /* seccomp notification descriptor */
 	int proc;     /* O_PATH /proc */
 	int self_fds; /* O_PATH /proc/self/fd of the supervisor */
@@ -68,6 +70,8 @@ struct session {
 	struct stats *stats; /* NULL: not asked for */
 	struct socket_names *socket_names;
 	struct ipc_objects *ipc;
+	struct digest_cache *digests;
+	struct redirects *redirects;
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while
