@@ -10,6 +10,7 @@
 #include "supervisor/exec.h"
 #include "supervisor/inject.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/restart.h"
 #include "supervisor/session.h"
 
 /* The filter is on no process any more (seccomp_unotify(2)). Asking on would never wait. */
@@ -82,6 +83,9 @@ int notify_reply(struct call *call, struct reply *reply)
 		break;
 	case REPLY_CONTINUE:
 		error = notify_continue(call);
+		break;
+	case REPLY_RESTART:
+		error = restart_call(call);
 		break;
 	case REPLY_EXEC:
 		error = exec_run(call, reply->fd, reply->script);

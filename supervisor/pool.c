@@ -29,6 +29,8 @@ enum {
 	SENTINEL_TICK_MS = 10,
 	SENTINEL_IDLE_TICKS = 10,
 	SETTLE_MS = 100,
+	OWN_TICKS = 2, /* watches, see patience() */
+	OTHERS_TICKS = 50,
 };
 
 struct worker {
@@ -42,6 +44,7 @@ struct worker {
 	uint64_t request_id;
 	pid_t request_tid;
 	unsigned int signal_ticks; /* watches in which the caller had a signal to take */
+	pid_t interrupted_tgid; /* of the caller, in this watch; 0: not interrupted */
 };
 
 /*
@@ -222,7 +225,7 @@ static void serve(struct worker *worker, const struct request *request)
 	struct reply reply = call_handle(&call);
 	int error;
 
-	if (reply.kind == REPLY_EXEC)
+	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_RESTART)
 		stand_in(worker);
 	else
 		sample_demand(pool);
@@ -377,16 +380,44 @@ void blocking_end(struct call *call)
 
 struct reply blocking_interrupted(void)
 {
-	return reply_error(KERNEL_ERESTARTSYS);
+	return (struct reply){.kind = REPLY_RESTART, .fd = -1, .script = -1};
+}
+
+/* True when this watch has interrupted another caller of the process already. */
+static bool has_taker(const struct pool *pool, pid_t tgid)
+{
+	for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
+		if (worker->blocking && worker->interrupted_tgid == tgid)
+			return true;
+	}
+	return false;
 }
 
 /*
- * True when the caller of a waiting worker is gone, or has a signal to take. A signal to the
- * process may be taken by any of its threads: only one that is still there at the next watch is
- * taken for this thread's.
+ * For how many watches a signal that nobody has taken must be there before `worker`'s caller is
+ * interrupted for it. One to the process may be taken by any of its threads; the kernel nearly always
+ * picks the first of the process unless that blocks it (signal(7)), though it may be long in coming
+ * (vfork).
  */
-static bool must_interrupt(const struct session *session, struct worker *worker)
+static unsigned int patience(const struct session *session, const struct worker *worker,
+			     const struct proc_status *status)
 {
+	const uint64_t open = status->pending & ~status->blocked;
+	struct proc_status leader;
+
+	if ((open & ~status->pending_process) || status->tgid == worker->request_tid ||
+	    proc_status(session, status->tgid, &leader) < 0 || (open & leader.blocked) == open)
+		return OWN_TICKS;
+	return OTHERS_TICKS;
+}
+
+/*
+ * True when the caller of a waiting worker is gone, or has a signal to take: one of the process only
+ * if no other thread has just been sent to take it.
+ */
+static bool must_interrupt(const struct pool *pool, struct worker *worker)
+{
+	const struct session *session = pool->session;
 	struct proc_status status;
 	uint64_t id = worker->request_id;
 
@@ -398,7 +429,15 @@ static bool must_interrupt(const struct session *session, struct worker *worker)
 		worker->signal_ticks = 0;
 		return false;
 	}
-	return ++worker->signal_ticks >= 2;
+	if (++worker->signal_ticks < patience(session, worker, &status))
+		return false;
+	if (!(status.pending & ~status.pending_process & ~status.blocked) &&
+	    has_taker(pool, status.tgid)) {
+		worker->signal_ticks = 0;
+		return false;
+	}
+	worker->interrupted_tgid = status.tgid;
+	return true;
 }
 
 bool pool_watch(struct pool *pool)
@@ -408,8 +447,10 @@ bool pool_watch(struct pool *pool)
 
 	(void)!read(pool->watch_fd, &events, sizeof(events));
 	pthread_mutex_lock(&pool->lock);
+	for (struct worker *worker = pool->workers; worker; worker = worker->next)
+		worker->interrupted_tgid = 0;
 	for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-		if (worker->blocking && must_interrupt(pool->session, worker))
+		if (worker->blocking && must_interrupt(pool, worker))
 			pthread_kill(worker->thread, INTERRUPT_SIGNAL);
 	}
 	blocked = pool->blocked > 0;

@@ -102,7 +102,8 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 		return -EIO;
 	ret->tgid = (pid_t)status_number(text, "Tgid", 10);
 	ret->umask = (mode_t)status_number(text, "Umask", 8);
-	ret->pending = status_number(text, "SigPnd", 16) | status_number(text, "ShdPnd", 16);
+	ret->pending_process = status_number(text, "ShdPnd", 16);
+	ret->pending = status_number(text, "SigPnd", 16) | ret->pending_process;
 	ret->blocked = status_number(text, "SigBlk", 16);
 	name = status_value(text, "Name");
 	if (name)

@@ -82,6 +82,7 @@ struct proc_status {
 	pid_t tgid;
 	mode_t umask;
 	uint64_t pending; /* signals waiting for the thread or its process */
+	uint64_t pending_process; /* those for its process, whichever thread takes them */
 	uint64_t blocked;
 	char comm[64];
 };
