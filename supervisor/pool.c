@@ -31,6 +31,7 @@ enum {
 	SETTLE_MS = 100,
 	OWN_TICKS = 2, /* watches, see patience() */
 	OTHERS_TICKS = 50,
+	LOOKS_MAX = 64, /* a watch: with thousands that wait, each has its turn */
 };
 
 struct worker {
@@ -61,6 +62,7 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t unpark;
 	struct worker *workers;
+	struct worker *watched; /* whom pool_watch() looks at next; NULL: the first */
 	unsigned int size;
 	unsigned int parked;
 	unsigned int idle_ticks; /* of the sentinel, without a call */
@@ -449,7 +451,13 @@ bool pool_watch(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	for (struct worker *worker = pool->workers; worker; worker = worker->next)
 		worker->interrupted_tgid = 0;
-	for (struct worker *worker = pool->workers; worker; worker = worker->next) {
+	for (unsigned int seen = 0, looked = 0; seen < pool->size && looked < LOOKS_MAX; seen++) {
+		struct worker *worker = pool->watched ? pool->watched : pool->workers;
+
+		if (!worker)
+			break;
+		pool->watched = worker->next;
+		looked += worker->blocking;
 		if (worker->blocking && must_interrupt(pool, worker))
 			pthread_kill(worker->thread, INTERRUPT_SIGNAL);
 	}

@@ -129,6 +129,13 @@ def blocked_opens(t):
     equal((run.code, run.out), (0, "done\n"), run)
 
 
+@test(once=True)
+def thousands_that_wait(t):
+    """Looking after each of them does not take all the time."""
+    run = t.run([t.program("waits"), "many", t.inside, "3000" if LONG else "500"], t.wide())
+    equal((run.code, run.out), (0, "interrupted 0 others 0 signals 0\n"), run)
+
+
 @test
 def signal_in_a_blocked_open(t):
     """EINTR without SA_RESTART; with it, the call goes on."""
