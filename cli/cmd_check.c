@@ -14,7 +14,7 @@ static const struct option options[] = {
 static const char help_text[] =
 	"Usage: proctor check [-q] POLICY...\n"
 	"Reads each POLICY, a file or the name of a profile, and prints all that is wrong\n"
-	"with it as FILE:LINE:COL: message on standard error.\n"
+	"with it as FILE:LINE:COL: message on standard error, with the line beneath.\n"
 	"\n"
 	"  -q, --quiet  do not say 'ok' of those that are right\n"
 	"      --help   print this\n"

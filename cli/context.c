@@ -86,7 +86,7 @@ struct policy *load_policies(const char *const *names, size_t count)
 		count = 1;
 	}
 	if (policy_load(names, count, &context, &policy, &diagnostics) < 0)
-		diagnostics_print(&diagnostics, stderr);
+		diagnostics_print_coloured(&diagnostics, stderr, colour_wanted(stderr));
 	diagnostics_free(&diagnostics);
 	policy_context_clear(&context);
 	return policy;

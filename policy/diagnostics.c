@@ -9,8 +9,7 @@
 #include "core/utf8.h"
 #include "policy/memory.h"
 
-/* What must not reach a terminal as it is becomes \xHH, byte by byte. */
-static char *printable(const char *text)
+char *diagnostics_printable(const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t left = strlen(text);
@@ -61,11 +60,23 @@ void diagnostics_add(struct diagnostics *diagnostics, const char *file, unsigned
 		memory_exhausted();
 	diagnostics->items = items;
 	items[diagnostics->count++] = (struct diagnostic){
-		.file = printable(file),
+		.file = diagnostics_printable(file),
 		.line = line,
 		.column = column,
-		.message = printable(message),
+		.message = diagnostics_printable(message),
 	};
+}
+
+void diagnostics_set_width(struct diagnostics *diagnostics, unsigned int width)
+{
+	diagnostics->items[diagnostics->count - 1].width = width;
+}
+
+static void diagnostic_clear(struct diagnostic *item)
+{
+	free(item->file);
+	free(item->message);
+	free(item->excerpt);
 }
 
 struct ranked {
@@ -88,6 +99,36 @@ static int compare(const void *left, const void *right)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
+static bool same_place(const struct diagnostic *a, const struct diagnostic *b)
+{
+	return a->line == b->line && a->column == b->column && !strcmp(a->file, b->file);
+}
+
+static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *item)
+{
+	for (size_t i = diagnostics->count; i-- > 0;) {
+		if (!same_place(&diagnostics->items[i], item))
+			return false;
+		if (!strcmp(diagnostics->items[i].message, item->message))
+			return true;
+	}
+	return false;
+}
+
+/* What several aliases or variables lead to is said once. */
+static void drop_repeated(struct diagnostics *diagnostics)
+{
+	size_t count = diagnostics->count;
+
+	diagnostics->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (is_repeated(diagnostics, &diagnostics->items[i]))
+			diagnostic_clear(&diagnostics->items[i]);
+		else
+			diagnostics->items[diagnostics->count++] = diagnostics->items[i];
+	}
+}
+
 void diagnostics_sort(struct diagnostics *diagnostics)
 {
 	AUTO_FREE struct ranked *ranked = calloc(diagnostics->count + 1, sizeof(*ranked));
@@ -107,28 +148,51 @@ void diagnostics_sort(struct diagnostics *diagnostics)
 	qsort(ranked, diagnostics->count, sizeof(*ranked), compare);
 	for (size_t i = 0; i < diagnostics->count; i++)
 		diagnostics->items[i] = ranked[i].item;
+	drop_repeated(diagnostics);
 }
 
 void diagnostics_free(struct diagnostics *diagnostics)
 {
-	for (size_t i = 0; i < diagnostics->count; i++) {
-		free(diagnostics->items[i].file);
-		free(diagnostics->items[i].message);
-	}
+	for (size_t i = 0; i < diagnostics->count; i++)
+		diagnostic_clear(&diagnostics->items[i]);
 	free(diagnostics->items);
 	diagnostics->items = NULL;
 	diagnostics->count = 0;
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, FILE *out)
+enum { GUTTER = 5 }; /* columns of a line number */
+
+static void print_excerpt(const struct diagnostic *item, FILE *out, bool colour)
 {
+	fprintf(out, "%*u | %s\n%*s | %*s%s^", GUTTER, item->line, item->excerpt, GUTTER, "",
+		(int)item->caret, "", colour ? "\033[1;31m" : "");
+	for (unsigned int i = 1; i < item->underline; i++)
+		fputc('~', out);
+	fputs(colour ? "\033[0m\n" : "\n", out);
+}
+
+void diagnostics_print_coloured(const struct diagnostics *diagnostics, FILE *out, bool colour)
+{
+	const char *bold = colour ? "\033[1m" : "";
+	const char *yellow = colour ? "\033[1;33m" : "";
+	const char *plain = colour ? "\033[0m" : "";
+
 	for (size_t i = 0; i < diagnostics->count; i++) {
 		const struct diagnostic *item = &diagnostics->items[i];
 
+		fprintf(out, "%s%s:", bold, item->file);
 		if (item->line)
-			fprintf(out, "%s:%u:%u: %s\n", item->file, item->line, item->column,
-				item->message);
-		else
-			fprintf(out, "%s: %s\n", item->file, item->message);
+			fprintf(out, "%u:%u:", item->line, item->column);
+		fprintf(out, "%s ", plain);
+		if (item->kind == DIAGNOSTIC_WARNING)
+			fprintf(out, "%swarning:%s ", yellow, plain);
+		fprintf(out, "%s\n", item->message);
+		if (item->excerpt)
+			print_excerpt(item, out, colour);
 	}
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, FILE *out)
+{
+	diagnostics_print_coloured(diagnostics, out, false);
 }

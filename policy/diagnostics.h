@@ -12,7 +12,26 @@ void diagnostics_add(struct diagnostics *diagnostics, const char *file, unsigned
 		     unsigned int column, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* Orders by place within each file; files stay in the order of their first fault. */
+/* Sets how many characters the fault that was added last is about. */
+void diagnostics_set_width(struct diagnostics *diagnostics, unsigned int width);
+
+/*
+ * Gives each diagnostic about `file` that has none yet its line out of `text`, the
+ * file's `len` bytes.
+ */
+void diagnostics_quote(struct diagnostics *diagnostics, const char *file, const char *text,
+		       size_t len);
+
+/* Length of the line break at `text`, of `len` bytes, as YAML 1.1 has it; 0: there is none. */
+size_t line_break(const char *text, size_t len);
+
+/* What must not reach a terminal as it is becomes \xHH, byte by byte. To be freed. */
+char *diagnostics_printable(const char *text);
+
+/*
+ * Orders by place within each file; files stay in the order of their first fault. What is said
+ * twice of one place is said once.
+ */
 void diagnostics_sort(struct diagnostics *diagnostics);
 
 #endif

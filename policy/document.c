@@ -40,8 +40,10 @@ static yaml_mark_t mark_of_offset(const struct reader *reader, size_t offset)
 
 	for (size_t i = 0; i < offset && i < reader->len; i++) {
 		unsigned char byte = (unsigned char)reader->text[i];
+		size_t length = line_break(reader->text + i, reader->len - i);
 
-		if (byte == '\n') {
+		if (length > 0) {
+			i += length - 1;
 			mark.line++;
 			mark.column = 0;
 		} else if ((byte & 0xc0) != 0x80) {
@@ -51,11 +53,20 @@ static yaml_mark_t mark_of_offset(const struct reader *reader, size_t offset)
 	return mark;
 }
 
+static bool at_end(const struct reader *reader, yaml_mark_t mark)
+{
+	yaml_mark_t end = mark_of_offset(reader, reader->len);
+
+	return mark.line == end.line && mark.column == end.column;
+}
+
 static void report_yaml_error(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
 	const char *context = parser->context ? parser->context : "";
 	const char *hint = "";
+	yaml_mark_t mark = parser->problem_mark;
+	char from[64] = "";
 
 	reader->failed = true;
 	if (parser->error == YAML_MEMORY_ERROR)
@@ -73,7 +84,13 @@ static void report_yaml_error(struct reader *reader)
 		hint = "; a pattern that starts with '!' must be quoted";
 	else if (strstr(parser->problem, "cannot start any token"))
 		hint = "; quote the text, and indent with spaces";
-	COMPLAIN(reader, parser->problem_mark, "this is not valid YAML: %s%s%s%s", context,
+	/* What is open at the end of the file is of interest where it was opened. */
+	if (*context && at_end(reader, parser->problem_mark))
+		mark = parser->context_mark;
+	else if (*context && parser->context_mark.line != parser->problem_mark.line)
+		snprintf(from, sizeof(from), " that starts in line %zu",
+			 parser->context_mark.line + 1);
+	COMPLAIN(reader, mark, "this is not valid YAML: %s%s%s%s%s", context, from,
 		 *context ? ", " : "", parser->problem, hint);
 }
 
@@ -119,6 +136,7 @@ static size_t add_anchor(struct reader *reader, const yaml_char_t *name, yaml_ma
 static struct node *read_alias(struct reader *reader, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
+	unsigned int width = (unsigned int)(event->end_mark.column - event->start_mark.column);
 
 	/* The last anchor of a name counts (YAML 1.1, 3.2.2.2). */
 	for (size_t i = reader->anchor_count; i-- > 0;) {
@@ -126,12 +144,14 @@ static struct node *read_alias(struct reader *reader, const yaml_event_t *event)
 			continue;
 		if (!reader->anchors[i].node) {
 			COMPLAIN(reader, event->start_mark, "the anchor '&%s' contains itself", name);
+			diagnostics_set_width(reader->diagnostics, width);
 			return NULL;
 		}
 		return reader->anchors[i].node;
 	}
 	COMPLAIN(reader, event->start_mark,
 		 "unknown anchor '%s'; a pattern that starts with '*' must be quoted", name);
+	diagnostics_set_width(reader->diagnostics, width);
 	return NULL;
 }
 
@@ -161,6 +181,8 @@ static struct node *read_scalar(struct reader *reader, const yaml_event_t *event
 	node = new_node(reader, NODE_SCALAR, event->start_mark);
 	node->value = memory_strndup(reader->memory, value, len);
 	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	if (event->end_mark.line == event->start_mark.line)
+		node->width = (unsigned int)(event->end_mark.column - event->start_mark.column);
 	return node;
 }
 
@@ -219,6 +241,7 @@ static bool check_key(struct reader *reader, const struct node *mapping, const s
 			continue;
 		COMPLAIN(reader, mark, "duplicate key '%s'; it stands first in line %u", key->value,
 			 mapping->keys[i]->line);
+		diagnostics_set_width(reader->diagnostics, key->width);
 		return false;
 	}
 	return true;

@@ -16,6 +16,7 @@ struct node {
 	enum node_kind kind;
 	unsigned int line;   /* from 1 */
 	unsigned int column; /* from 1 */
+	unsigned int width;  /* of a scalar in one line: its characters, quotes included */
 	const char *value;   /* scalar: its text, without a NUL inside */
 	bool quoted;
 	struct node **items; /* sequence: items; mapping: values */

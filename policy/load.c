@@ -10,6 +10,7 @@
 #include "policy/diagnostics.h"
 #include "policy/private.h"
 #include "policy/canonical.h"
+#include "policy/nearest.h"
 
 enum { POLICY_SIZE_MAX = 1024 * 1024, EXTENDS_DEPTH_MAX = 16, DOCUMENTS_MAX = 256 };
 
@@ -31,6 +32,7 @@ void loader_fault(struct loader *loader, const struct document *document, const 
 	}
 	diagnostics_add(loader->diagnostics, document->file, node->line, node->column, "%s",
 			message);
+	diagnostics_set_width(loader->diagnostics, node->width);
 }
 
 void loader_expected(struct loader *loader, const struct document *document,
@@ -170,13 +172,19 @@ static bool open_builtin_profile(struct loader *loader, const char *name, struct
 	return true;
 }
 
-static const char *profile_list(struct memory *memory)
+static const char *no_such_profile(struct memory *memory, const char *wanted)
 {
+	struct nearest nearest = {.wanted = wanted};
 	const char *list = "";
 
-	for (const char *const *name = policy_profile_names(); *name; name++)
+	for (const char *const *name = policy_profile_names(); *name; name++) {
+		nearest_offer(&nearest, *name);
 		list = memory_printf(memory, "%s%s%s", list, *list ? ", " : "", *name);
-	return list;
+	}
+	if (nearest.best)
+		return memory_printf(memory, "no profile and no file has this name; did you mean '%s'?",
+				     nearest.best);
+	return memory_printf(memory, "no profile and no file has this name; the profiles are %s", list);
 }
 
 /* `base`: folder (as written) that a file counts from; NULL: the current one. */
@@ -193,9 +201,7 @@ static void open_policy(struct loader *loader, const char *name, const char *bas
 		path = memory_printf(loader->memory, "%s/%s", base, name);
 	open_file(loader, path, ret);
 	if (ret->wrong && !is_file && access(path, F_OK) < 0)
-		ret->wrong = memory_printf(loader->memory,
-					   "no profile and no file has this name; the profiles are %s",
-					   profile_list(loader->memory));
+		ret->wrong = no_such_profile(loader->memory, name);
 }
 
 /* --------------------------------------------------------------------- documents */
@@ -223,6 +229,8 @@ static void add_source(struct loader *loader, const struct opened *opened)
 	source = memory_push(loader->memory, policy->sources, policy->source_count);
 	source->file = opened->file;
 	source->sha256 = memory_strdup(loader->memory, hex);
+	source->text = opened->text;
+	source->len = opened->len;
 }
 
 /* Parses what was opened; what it extends is loaded, and so merged, before it. */
@@ -337,6 +345,9 @@ int policy_load(const char *const *names, size_t count, const struct policy_cont
 	memory_free(&scratch);
 	if (diagnostics->count > faults) {
 		diagnostics_sort(diagnostics);
+		for (size_t i = 0; i < policy->source_count; i++)
+			diagnostics_quote(diagnostics, policy->sources[i].file,
+					  policy->sources[i].text, policy->sources[i].len);
 		policy_free(policy);
 		return -EINVAL;
 	}

@@ -37,12 +37,17 @@ struct policy_context {
 	const char *(*syscall_name)(size_t index);
 };
 
-/* One thing wrong with a policy. */
+/* One thing wrong with a policy, or doubtful in it. */
 struct diagnostic {
+	enum { DIAGNOSTIC_ERROR, DIAGNOSTIC_WARNING } kind;
 	char *file; /* "profile:NAME" for a built-in one */
 	unsigned int line;   /* from 1; 0: the file as a whole */
-	unsigned int column; /* from 1 */
+	unsigned int column; /* from 1, in characters */
+	unsigned int width;  /* characters concerned, from there on; 0: not known */
 	char *message;
+	char *excerpt;       /* that part of the line, fit for a terminal; NULL: none */
+	unsigned int caret;  /* where in the excerpt, in columns of a terminal */
+	unsigned int underline; /* columns from the caret on, at least 1 */
 };
 
 struct diagnostics {
@@ -52,8 +57,14 @@ struct diagnostics {
 
 void diagnostics_free(struct diagnostics *diagnostics);
 
-/* Prints each as "FILE:LINE:COL: message" (contract), one a line. */
+/*
+ * Prints each as "FILE:LINE:COL: message" (contract; "warning: " before the message of
+ * a warning), then the line it is about and a caret beneath.
+ */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *out);
+
+/* The same for a terminal, in colours if wanted. */
+void diagnostics_print_coloured(const struct diagnostics *diagnostics, FILE *out, bool colour);
 
 /*
  * Loads and merges `count` policies, each a file or the name of a profile (a
@@ -248,6 +259,8 @@ char *policy_suggest(const struct policy *policy, const struct access *access, c
 struct policy_source {
 	const char *file;   /* as given, or "profile:NAME" */
 	const char *sha256; /* hexadecimal digest of its bytes */
+	const char *text;   /* those bytes */
+	size_t len;
 };
 
 size_t policy_sources(const struct policy *policy, const struct policy_source **ret);

@@ -7,7 +7,8 @@
 
 #include "policy/policy.h"
 
-static char path[] = "/tmp/proctor-fuzz-XXXXXX";
+static char path[] = "/dev/shm/proctor-fuzz-XXXXXX"; /* in memory: it is written again and again */
+static FILE *nowhere;
 
 static const char *const targets[] = {
 	"/", "/a", "/a/b/c", "/usr/bin/x", "/work/p/.env", "/proc/self/maps", "/home/u/.ssh/id_rsa",
@@ -56,6 +57,16 @@ static void ask_all(const struct policy *policy)
 	ask_endpoint(policy, "unix:@name");
 }
 
+static void remove_file(void)
+{
+	unlink(path);
+	fclose(nowhere);
+}
+
+/* What tests/fuzz/replay.c starts from. */
+extern const char *const fuzz_corpus[];
+const char *const fuzz_corpus[] = {"policy/profiles", "tests/policy", NULL};
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -65,9 +76,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	if (fd < 0)
+	nowhere = fopen("/dev/null", "w");
+	if (fd < 0 || !nowhere)
 		abort();
 	close(fd);
+	atexit(remove_file);
 	return 0;
 }
 
@@ -89,6 +102,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	} else if (diagnostics.count == 0) {
 		abort();
 	}
+	diagnostics_print(&diagnostics, nowhere);
 	diagnostics_free(&diagnostics);
 	return 0;
 }

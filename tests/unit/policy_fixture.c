@@ -76,7 +76,15 @@ char *load_text(const char *name, struct policy **ret)
 		ck_assert_uint_gt(diagnostics.count, 0);
 		ck_assert_ptr_null(*ret);
 	}
-	diagnostics_print(&diagnostics, out);
+	for (size_t i = 0; i < diagnostics.count; i++) {
+		const struct diagnostic *item = &diagnostics.items[i];
+
+		if (item->line)
+			fprintf(out, "%s:%u:%u: %s\n", item->file, item->line, item->column,
+				item->message);
+		else
+			fprintf(out, "%s: %s\n", item->file, item->message);
+	}
 	diagnostics_free(&diagnostics);
 	fclose(out);
 	return text;
