@@ -35,7 +35,7 @@ static void print_summary(const char *name)
 			continue;
 		line += len + 4;
 		end = strchr(line, '\n');
-		printf("%-10s %.*s\n", name, (int)(end - line), line);
+		printf("%-12s %.*s\n", name, (int)(end - line), line);
 		return;
 	}
 	puts(name);

@@ -52,6 +52,13 @@ def equal(found, expected, *words):
     check(found == expected, *words, f"\n  found:    {found!r}\n  expected: {expected!r}")
 
 
+def need(*names):
+    """Skips the test when a program is not here."""
+    for name in names:
+        if not shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"):
+            raise Skip(f"no {name} here")
+
+
 # ------------------------------------------------------------------ system calls
 
 def _numbers():
@@ -391,6 +398,45 @@ class Bench:
                     problems += [f"{number}: {error}"
                                  for error in VALIDATOR.line_errors(line, SCHEMA, chain)]
         check(not problems, "the log is not valid:", problems[:5])
+
+    # -------------------------------------------------------------- real programs
+
+    @property
+    def tmp(self):
+        """The temporary folder of runs under profiles."""
+        os.makedirs(self.home + "/tmp", exist_ok=True)
+        return self.home + "/tmp"
+
+    def under(self, policies, command, options=("-q",), **more):
+        """Under policies by their names."""
+        log = f"{self.dir}/log-{time.monotonic_ns()}"
+        named = [word for policy in policies for word in ("-p", policy)]
+        more["env"] = {"TMPDIR": self.tmp, **more.get("env", self.env)}
+        run = self.native([self.proctor, "run", *named, "-o", log, *options, "--", *command],
+                          **more)
+        run.log = log
+        check(run.code != 125, "proctor failed:", run)
+        self.validate(log)
+        return run
+
+    def works(self, command, policies=("agent",), quiet=True, refused=(), **more):
+        """
+        Natively and under the policies the same output and exit code, and nothing blocked but
+        reads of the files `refused`, which the program goes on without.
+        """
+        more["env"] = {"TMPDIR": self.tmp, **more.get("env", self.env)}
+        self.plant()
+        native = self.native(command, **more)
+        equal(native.code, 0, native)
+        self.plant()
+        run = self.under(policies, command, **more)
+        equal((run.code, run.out), (0, native.out), run)
+        if quiet:
+            # Probes of network services, which programs go on without, do not count.
+            equal([(record.get("syscall"), record.get("path")) for record in run.blocked
+                   if record["class"] != "network" and record.get("path") not in refused],
+                  [], run)
+        return run
 
     # -------------------------------------------------------------- comparing
 

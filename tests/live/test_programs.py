@@ -2,56 +2,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Real programs under the profile `agent`: they work unchanged, and nothing is blocked in vain."""
 import os
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
-from harness import Skip, check, equal, main, test
-
-IGNORED = {"network"}  # glibc's and others' probes of services, which go on without
-
-
-def need(*names):
-    for name in names:
-        path = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-        if not path:
-            raise Skip(f"no {name} here")
-
-
-def works(t, command, out=None, quiet=True, **more):
-    """Natively and under `agent` the same output and exit code."""
-    t.plant()
-    native = t.native(command, **more)
-    t.plant()
-    line = [t.proctor, "run", "-p", "agent", "-o", t.dir + "/log", "-q", "--", *command]
-    if os.path.exists(t.dir + "/log"):
-        os.unlink(t.dir + "/log")
-    run = t.native(line, **more)
-    run.log = t.dir + "/log"
-    equal(run.code, native.code, run)
-    equal(native.code, 0, native)
-    if out is None:
-        equal(run.out, native.out, run)
-    else:
-        check(out in run.out, run)
-    t.validate(run.log)
-    if quiet:
-        blocked = [record for record in run.blocked if record["class"] not in IGNORED]
-        equal([(record.get("syscall"), record.get("path")) for record in blocked], [])
-    return run
-
+from harness import check, equal, main, need, test
 
 @test(once=True)
 def shells(t):
-    works(t, ["/bin/bash", "-c", "for f in *; do echo $f; done; x=$(cat file); echo ${x^^}; "
+    t.works(["/bin/bash", "-c", "for f in *; do echo $f; done; x=$(cat file); echo ${x^^}; "
                                  "cat <(echo in) <<< here; type -p ls; "
                                  "ulimit -n; cd folder && pwd -P | tail -c 8"])
-    works(t, ["/bin/sh", "-c", "ls -a; printf '%s\\n' a b | while read x; do echo $x; done"])
+    t.works(["/bin/sh", "-c", "ls -a; printf '%s\\n' a b | while read x; do echo $x; done"])
 
 
 @test(once=True)
 def coreutils(t):
-    works(t, ["/bin/bash", "-ec", """
+    t.works(["/bin/bash", "-ec", """
         cp -a folder copy; mv copy moved; rm -r moved; mkdir -p x/y/z; touch x/y/z/f
         ln -s f x/y/z/l
         chmod -R go-rwx x; ls -lR x | awk '{print $1}'; find . -name f
@@ -73,8 +39,8 @@ def coreutils(t):
 def python(t):
     need("python3")
     python3 = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
-    works(t, [python3, "-c", "import ssl, sqlite3, asyncio; print(1)"])
-    works(t, [python3, "-c", """
+    t.works([python3, "-c", "import ssl, sqlite3, asyncio; print(1)"])
+    t.works([python3, "-c", """
 import asyncio, json, os, pathlib, sqlite3, subprocess, tempfile, threading
 db = sqlite3.connect('data.db')
 db.execute('create table t (x)'); db.execute('insert into t values (7)')
@@ -91,7 +57,7 @@ threads = [threading.Thread(target=lambda n=n: pathlib.Path(f't{n}').write_text(
 [x.start() for x in threads]; [x.join() for x in threads]
 print(sorted(pathlib.Path('.').glob('t?')))
 """])
-    works(t, [python3, "-c", "import multiprocessing as m\n"
+    t.works([python3, "-c", "import multiprocessing as m\n"
               "if __name__ == '__main__':\n"
               "    with m.Pool(3) as p: print(p.map(abs, range(-5, 5)))\n"])
 
@@ -102,7 +68,7 @@ def git(t):
     env = {**t.env, "GIT_AUTHOR_DATE": "1000000000 +0000", "GIT_COMMITTER_DATE": "1000000000 +0000",
            "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n",
            "GIT_COMMITTER_EMAIL": "e"}
-    works(t, ["/bin/bash", "-ec", """
+    t.works(["/bin/bash", "-ec", """
         git init -q -b main; git add .; git commit -qm first; git log --oneline; git status --short
         echo more >> file; git diff --stat; git commit -qam second; git clone -q . ../in/clone
         git -C clone log --format=%s; git checkout -q -b branch; git rm -q other; git stash -q
@@ -114,7 +80,7 @@ def git(t):
 def compiler_and_make(t):
     need("gcc", "make")
     source = '#include <stdio.h>\\nint main(void) { puts(\\"compiled\\"); return 0; }\\n'
-    works(t, ["/bin/bash", "-ec", f"""
+    t.works(["/bin/bash", "-ec", f"""
         printf "{source}" > a.c; gcc -O1 -g -o a a.c && ./a
         printf 'all: x y\\nx y: a.c\\n\\tgcc -c -o $@ $<\\n\\techo made $@\\n' > Makefile
         make -s -j2 | sort; make -s; ar rc lib.a x; nm x | grep -c main
@@ -124,7 +90,7 @@ def compiler_and_make(t):
 @test(once=True)
 def perl(t):
     need("perl")
-    works(t, ["perl", "-e",
+    t.works(["perl", "-e",
               'use File::Temp; use POSIX; open F, "file"; print <F>; print `echo sub`; '
                             'my $f = File::Temp->new; print -e $f->filename; '
                             'mkdir "new"; rename "other", "new/x"; '
@@ -134,14 +100,14 @@ def perl(t):
 @test(once=True)
 def archives(t):
     need("tar", "gzip")
-    works(t, ["/bin/bash", "-ec", "tar czf x.tgz folder file link; mkdir y; tar xzpf x.tgz -C y; "
+    t.works(["/bin/bash", "-ec", "tar czf x.tgz folder file link; mkdir y; tar xzpf x.tgz -C y; "
                                   "diff -r folder y/folder; tar tzf x.tgz; rm x.tgz"])
 
 
 @test(once=True)
 def node(t):
     need("node")
-    works(t, ["node", "-e", "const fs = require('fs'), cp = require('child_process');"
+    t.works(["node", "-e", "const fs = require('fs'), cp = require('child_process');"
               "fs.writeFileSync('n', 'x'); console.log(fs.readdirSync('.').sort().join());"
               "console.log(cp.execSync('echo child').toString());"
               "fs.promises.readFile('file', 'utf8').then(console.log)"], quiet=False)

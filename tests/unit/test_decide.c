@@ -163,8 +163,10 @@ START_TEST(user_profiles)
 	policy_free(policy);
 	context.profile_dir = "/nonexistent";
 	ck_assert_int_eq(policy_load(&builtin, 1, &context, &policy, &diagnostics), 0);
-	policy_sources(policy, &sources);
-	ck_assert_str_eq(sources[1].file, "profile:agent");
+	ck_assert_uint_eq(policy_sources(policy, &sources), 3);
+	ck_assert_str_eq(sources[0].file, "profile:base");
+	ck_assert_str_eq(sources[1].file, "profile:secrets");
+	ck_assert_str_eq(sources[2].file, "profile:agent");
 	policy_free(policy);
 	context.profile_dir = NULL;
 }
