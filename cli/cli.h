@@ -44,6 +44,9 @@ void policy_context_clear(struct policy_context *context);
  */
 struct policy *load_policies(const char *const *names, size_t count);
 
+/* The same for one, with warnings of what is hardly meant. */
+struct policy *load_policy_and_warn(const char *name);
+
 /* -------------------------------------------------------------- cli/output.c */
 
 /* True when `out` is a terminal, NO_COLOR is not set and TERM is not "dumb". */

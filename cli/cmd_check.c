@@ -14,16 +14,18 @@ static const struct option options[] = {
 static const char help_text[] =
 	"Usage: proctor check [-q] POLICY...\n"
 	"Reads each POLICY, a file or the name of a profile, and prints all that is wrong\n"
-	"with it as FILE:LINE:COL: message on standard error, with the line beneath.\n"
+	"with it as FILE:LINE:COL: message on standard error, with the line beneath. Of what\n"
+	"is right but hardly meant it warns; a rule whose line has a comment '# intended: WHY'\n"
+	"is left alone.\n"
 	"\n"
 	"  -q, --quiet  do not say 'ok' of those that are right\n"
 	"      --help   print this\n"
 	"\n"
-	"Exit status: 0 when all are right, 1 when one is not, 125 for a wrong option.\n";
+	"Exit status: 0 when all are right, with or without warnings, 1 when one is not, 125 for a wrong option.\n";
 
 static bool check(const char *name, bool quiet)
 {
-	struct policy *policy = load_policies(&name, 1);
+	struct policy *policy = load_policy_and_warn(name);
 
 	if (!policy)
 		return false;

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/terminal.h"
+#include "cli/explain.h"
 #include "core/cleanup.h"
+#include "core/digest.h"
 #include "policy/canonical.h"
 
 enum { OPTION_FIRST_ACCESS = 256 };
@@ -42,18 +45,19 @@ static const struct option options[] = {
 
 static const char help_text[] =
 	"Usage: proctor why [-p POLICY]... (--read|--write|--create|--delete|--exec PATH |\n"
-	"                   --connect|--bind ENDPOINT)\n"
+	"                   --connect|--bind ENDPOINT) [-- ARG...]\n"
 	"Prints 'allow', 'deny' or 'rewrite', what was asked, the rule that decides as\n"
-	"FILE:LINE and its text, and when denied the policy line that would allow it.\n"
+	"FILE:LINE and its text, the other rules that speak of it, and when denied the policy\n"
+	"line that would allow it.\n"
 	"\n"
 	"  -p, --policy POLICY     file or profile; may repeat; 'agent' when there is none\n"
 	"      --read PATH         open for reading, list\n"
 	"      --write PATH        change the contents, or make it when it does not exist\n"
 	"      --create PATH       make it\n"
 	"      --delete PATH       remove it or rename it away\n"
-	"      --exec PATH         run it\n"
-	"      --connect ENDPOINT  192.0.2.1:443, [::1]:80, udp:192.0.2.1:53, unix:/run/x,\n"
-	"                          unix:@name\n"
+	"      --exec PATH         run it, with the arguments ARG... if they are given\n"
+	"      --connect ENDPOINT  192.0.2.1:443, [::1]:80, example.org:443, udp:192.0.2.1:53,\n"
+	"                          unix:/run/x, unix:@name\n"
 	"      --bind ENDPOINT     listen there\n"
 	"      --help              print this\n"
 	"\n"
@@ -64,6 +68,7 @@ struct asked {
 	size_t policy_count;
 	const struct question *question;
 	const char *text;
+	const char *const *arguments; /* of the program, argv[0] included; NULL: not said */
 };
 
 /* What the kernel would reach by `path` from here. Returns 0 or a negative errno. */
@@ -86,78 +91,81 @@ static int reach(const char *path, enum canonical_last last, char ret[PATH_MAX])
 	return canonical_path(whole, last, ret);
 }
 
-static int fill_endpoint(const struct asked *asked, struct endpoint *ret)
+/* The name of a unix socket as the kernel would reach it from here. */
+static int reach_socket(struct endpoint *endpoint)
 {
 	char reached[PATH_MAX];
-	int result;
+	int result = reach(endpoint->path, CANONICAL_FOLLOW, reached);
 
-	if (endpoint_parse(ret, asked->text) < 0)
-		return usage_error("why", "bad endpoint '%s': expected 192.0.2.1:443, [::1]:80, "
-					  "udp:192.0.2.1:53, unix:/PATH or unix:@NAME", asked->text);
-	if (ret->transport != TRANSPORT_UNIX)
-		return 0;
-	result = reach(ret->path, CANONICAL_FOLLOW, reached);
 	if (result < 0)
-		return usage_error("why", "cannot follow '%s': %s", ret->path, strerror(-result));
-	ret->path_len = strlen(reached);
-	memcpy(ret->path, reached, ret->path_len + 1);
+		return usage_error("why", "cannot follow '%s': %s", endpoint->path,
+				   strerror(-result));
+	endpoint->path_len = strlen(reached);
+	memcpy(endpoint->path, reached, endpoint->path_len + 1);
 	return 0;
 }
 
-static void print_verdict(const struct policy *policy, const struct access *access,
-			  const char *what)
+static int answer_endpoint(const struct policy *policy, const struct asked *asked)
 {
-	struct verdict verdict = policy_decide(policy, access);
-	bool denied = verdict.decision == DECISION_DENY;
-	char line[2 * PATH_MAX];
+	struct access access = {.class = CLASS_NETWORK, .op = asked->question->op};
+	struct endpoint endpoint;
+	char host[HOST_NAME_SIZE];
+	char text[ENDPOINT_TEXT_MAX];
 
-	print_coloured(stdout, denied ? COLOUR_RED : COLOUR_GREEN, decision_name(verdict.decision));
-	printf(" %s ", access_op_name(access->op));
-	terminal_print(stdout, what, SIZE_MAX);
-	if (verdict.rule) {
-		fputs("\n  rule: ", stdout);
-		terminal_print(stdout, verdict.rule->file, SIZE_MAX);
-		printf(":%u: ", verdict.rule->line);
-		terminal_print(stdout, verdict.rule->text, SIZE_MAX);
-	} else {
-		fputs("\n  no rule allows it", stdout);
-	}
-	putchar('\n');
-	if (!denied)
-		return;
-	policy_suggest(policy, access, line, sizeof(line));
-	if (*line)
-		printf("  this line would allow it: %s\n", line);
+	if (endpoint_parse_named(&endpoint, host, asked->text) < 0)
+		return usage_error("why", "bad endpoint '%s': expected 192.0.2.1:443, [::1]:80, "
+					  "NAME:443, udp:192.0.2.1:53, unix:/PATH or unix:@NAME",
+				   asked->text);
+	if (*host && access.op == OP_BIND)
+		return usage_error("why", "a program listens on an address, not on a name");
+	if (endpoint.transport == TRANSPORT_UNIX && reach_socket(&endpoint) != 0)
+		return EXIT_PROCTOR_FAILED;
+	access.endpoint = &endpoint;
+	access.host = *host ? host : NULL;
+	if (*host)
+		snprintf(text, sizeof(text), "%s:%s:%u",
+			 endpoint.transport == TRANSPORT_UDP ? "udp" : "tcp", host, endpoint.port);
 	else
-		puts("  no line would allow it, as a deny beats every allow");
+		endpoint_format(&endpoint, text, sizeof(text));
+	return explain(policy, &access, text);
 }
 
-static int answer(const struct policy *policy, const struct asked *asked)
+/* The digest of a regular file. Returns 0, or -1. */
+static int digest_file(const char *path, char ret_hex[DIGEST_HEX_SIZE])
 {
-	struct access access = {.class = asked->question->class, .op = asked->question->op};
-	char path[PATH_MAX];
-	char text[ENDPOINT_TEXT_MAX];
-	struct endpoint endpoint;
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	void *bytes;
 	int result;
 
-	if (access.class == CLASS_NETWORK) {
-		result = fill_endpoint(asked, &endpoint);
-		if (result)
-			return result;
-		access.endpoint = &endpoint;
-		endpoint_format(&endpoint, text, sizeof(text));
-	} else {
-		result = reach(asked->text, asked->question->last, path);
-		if (result < 0)
-			return usage_error("why", "cannot follow '%s': %s", asked->text,
-					   strerror(-result));
-		if (access.op == OP_MODIFY && faccessat(AT_FDCWD, path, F_OK, 0) < 0 &&
-		    errno == ENOENT)
-			access.op = OP_CREATE;
-		access.path = path;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return -1;
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return -1;
+	result = digest_hex(bytes, (size_t)st.st_size, ret_hex);
+	munmap(bytes, (size_t)st.st_size);
+	return result;
+}
+
+static int answer_path(const struct policy *policy, const struct asked *asked)
+{
+	struct access access = {.class = asked->question->class, .op = asked->question->op};
+	char hex[DIGEST_HEX_SIZE];
+	char path[PATH_MAX];
+	int result = reach(asked->text, asked->question->last, path);
+
+	if (result < 0)
+		return usage_error("why", "cannot follow '%s': %s", asked->text, strerror(-result));
+	if (access.op == OP_MODIFY && faccessat(AT_FDCWD, path, F_OK, 0) < 0 && errno == ENOENT)
+		access.op = OP_CREATE;
+	access.path = path;
+	if (access.op == OP_EXEC) {
+		access.argv = asked->arguments;
+		if (policy_decide(policy, &access).needs_digest && digest_file(path, hex) == 0)
+			access.sha256 = hex;
 	}
-	print_verdict(policy, &access, access.endpoint ? text : path);
-	return policy_decide(policy, &access).decision == DECISION_DENY ? EXIT_FOUND : 0;
+	return explain(policy, &access, path);
 }
 
 /* Returns 0, or the exit code. For --help there is no question afterwards. */
@@ -165,7 +173,7 @@ static int read_options(int argc, char **argv, struct asked *asked)
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "p:", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+p:", options, NULL)) != -1) {
 		if (option == 'h') {
 			asked->question = NULL;
 			return 0;
@@ -181,11 +189,13 @@ static int read_options(int argc, char **argv, struct asked *asked)
 		asked->question = &questions[option - OPTION_FIRST_ACCESS];
 		asked->text = optarg;
 	}
-	if (optind < argc)
-		return usage_error("why", "unexpected argument '%s'", argv[optind]);
 	if (!asked->question)
 		return usage_error("why", "expected --read, --write, --create, --delete, --exec, "
 					  "--connect or --bind");
+	if (optind < argc && asked->question->op != OP_EXEC)
+		return usage_error("why", "unexpected argument '%s'", argv[optind]);
+	if (asked->question->op == OP_EXEC && (optind < argc || !strcmp(argv[argc - 1], "--")))
+		asked->arguments = (const char *const *)argv + optind - 1;
 	return 0;
 }
 
@@ -208,7 +218,8 @@ int cmd_why(int argc, char **argv)
 	policy = load_policies(asked.policies, asked.policy_count);
 	if (!policy)
 		return EXIT_PROCTOR_FAILED;
-	status = answer(policy, &asked);
+	status = asked.question->class == CLASS_NETWORK ? answer_endpoint(policy, &asked)
+							: answer_path(policy, &asked);
 	policy_free(policy);
 	return finish_output(status);
 }

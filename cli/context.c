@@ -69,7 +69,7 @@ void policy_context_clear(struct policy_context *context)
 	*context = (struct policy_context){.home = NULL};
 }
 
-struct policy *load_policies(const char *const *names, size_t count)
+static struct policy *load(const char *const *names, size_t count, bool lint)
 {
 	static const char *const standard[] = {"agent"};
 	struct diagnostics diagnostics = {NULL, 0};
@@ -85,9 +85,20 @@ struct policy *load_policies(const char *const *names, size_t count)
 		names = standard;
 		count = 1;
 	}
-	if (policy_load(names, count, &context, &policy, &diagnostics) < 0)
-		diagnostics_print_coloured(&diagnostics, stderr, colour_wanted(stderr));
+	if (policy_load(names, count, &context, &policy, &diagnostics) == 0 && lint)
+		policy_lint(policy, &context, &diagnostics);
+	diagnostics_print_coloured(&diagnostics, stderr, colour_wanted(stderr));
 	diagnostics_free(&diagnostics);
 	policy_context_clear(&context);
 	return policy;
+}
+
+struct policy *load_policies(const char *const *names, size_t count)
+{
+	return load(names, count, false);
+}
+
+struct policy *load_policy_and_warn(const char *name)
+{
+	return load(&name, 1, true);
 }

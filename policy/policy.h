@@ -247,6 +247,30 @@ void policy_each_grant(const struct policy *policy, enum access_class class, enu
 struct verdict policy_decide_move(const struct policy *policy, const char *from, const char *to,
 				  bool tree);
 
+/* A rule that speaks of an access. */
+struct policy_match {
+	const struct rule_source *rule;
+	const struct rule_source *taken; /* the "!" entry that takes it back; NULL: it holds */
+	enum { MATCH_ALLOWS, MATCH_DENIES, MATCH_HIDES, MATCH_REWRITES } kind;
+	bool unmet; /* it allows only with other arguments, or another digest */
+};
+
+/*
+ * Lists all rules that speak of the access, in the order of loading, the first `size` of them in
+ * `ret`. Returns how many there are. Slow: for people.
+ */
+size_t policy_matches(const struct policy *policy, const struct access *access,
+		      struct policy_match *ret, size_t size);
+
+/*
+ * Adds a warning to *diagnostics for each rule that is hardly meant: one that can never match or takes
+ * nothing back, an allow that a deny swallows whole, one that covers a well-known secret, a grant to
+ * write what may be run, a name that leads through a symbolic link. A line with a comment
+ * "# intended: REASON" is left alone. Looks at the file system.
+ */
+void policy_lint(const struct policy *policy, const struct policy_context *context,
+		 struct diagnostics *diagnostics);
+
 /*
  * Writes the policy line that would allow the access, e.g.
  * "files: {read: [/etc/shadow]}", into buf, NUL-terminated, cut to `size`; an
@@ -254,6 +278,15 @@ struct verdict policy_decide_move(const struct policy *policy, const char *from,
  */
 char *policy_suggest(const struct policy *policy, const struct access *access, char *buf,
 		     size_t size);
+
+/* The same, whatever the policy says of it. */
+char *policy_suggest_grant(const struct access *access, char *buf, size_t size);
+
+/*
+ * Writes the entry that takes the access from the rules of a list, behind which it is to be added, e.g.
+ * "\"!/work/.env\"". Returns buf.
+ */
+char *policy_suggest_exception(const struct access *access, char *buf, size_t size);
 
 /* A file that the policy was made of, in the order of loading. */
 struct policy_source {

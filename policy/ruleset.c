@@ -62,8 +62,7 @@ static bool wanted(const struct rule *rule, const void *data)
 	return false;
 }
 
-/* False: the rule asks for what is not so, or not known. */
-static bool meets_conditions(const struct rule *rule, struct query *query)
+bool rule_meets_conditions(const struct rule *rule, struct query *query)
 {
 	const struct program *program = rule->program;
 	const struct access *access = query->access;
@@ -90,7 +89,7 @@ static void note(const struct rule *rule, const struct rule *taken, struct query
 		return;
 	}
 	if (!deny) {
-		if (meets_conditions(rule, query))
+		if (rule_meets_conditions(rule, query))
 			query->allowed = rule;
 	} else if (rule->list->deny & RIGHT_SEE) {
 		query->hidden = rule;

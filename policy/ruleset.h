@@ -94,6 +94,9 @@ void ruleset_ask_endpoint(const struct ruleset *ruleset, const struct endpoint *
 /* The "!" entry that takes the path from a rule that names it; NULL: none. */
 const struct rule *rule_taken_back(const struct rule *rule, const char *path);
 
+/* False: the rule asks for what query->access is not, or does not say. */
+bool rule_meets_conditions(const struct rule *rule, struct query *query);
+
 /* The index, in policy/path_index.c: finds the rules whose patterns match a path. */
 struct path_index *path_index_new(struct memory *memory);
 void path_index_add(struct path_index *index, const struct rule *rule,

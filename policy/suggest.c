@@ -104,17 +104,15 @@ static void add_endpoint(struct line *line, const char *host, const struct endpo
 	add_byte(line, '"');
 }
 
-char *policy_suggest(const struct policy *policy, const struct access *access, char *buf,
-		     size_t size)
+char *policy_suggest_grant(const struct access *access, char *buf, size_t size)
 {
+	const unsigned int right = policy_right_of(access->class, access->op);
 	struct line line = {buf, size, 0};
-	struct query query;
 
 	if (size == 0)
 		return buf;
 	buf[0] = '\0';
-	if (!policy_ask(policy, access, &query) || query.hidden || query.denied ||
-	    policy_decide(policy, access).decision != DECISION_DENY)
+	if (!right)
 		return buf;
 	switch (access->class) {
 	case CLASS_FILE:
@@ -128,13 +126,49 @@ char *policy_suggest(const struct policy *policy, const struct access *access, c
 		add_path(&line, access->path);
 		break;
 	default:
-		add_text(&line, query.right == RIGHT_BIND ? "network: {bind: ["
+		add_text(&line, right == RIGHT_BIND ? "network: {bind: ["
 							 : "network: {connect: [");
-		add_endpoint(&line, query.right == RIGHT_CONNECT ? access->host : NULL,
+		add_endpoint(&line, right == RIGHT_CONNECT ? access->host : NULL,
 			     access->endpoint);
 		break;
 	}
 	add_text(&line, "]}");
+	buf[line.len] = '\0';
+	return buf;
+}
+
+char *policy_suggest(const struct policy *policy, const struct access *access, char *buf,
+		     size_t size)
+{
+	struct query query;
+
+	if (size == 0)
+		return buf;
+	buf[0] = '\0';
+	if (!policy_ask(policy, access, &query) || query.hidden || query.denied ||
+	    policy_decide(policy, access).decision != DECISION_DENY)
+		return buf;
+	return policy_suggest_grant(access, buf, size);
+}
+
+char *policy_suggest_exception(const struct access *access, char *buf, size_t size)
+{
+	struct line line = {buf, size, 0};
+	char text[2 * PATH_MAX];
+	struct line inner = {text, sizeof(text), 0};
+
+	if (size == 0)
+		return buf;
+	if (access->class == CLASS_NETWORK) {
+		add_endpoint(&inner, access->host, access->endpoint);
+	} else {
+		add_byte(&inner, '"');
+		add_quoted(&inner, access->path, strlen(access->path));
+		add_byte(&inner, '"');
+	}
+	text[inner.len] = '\0';
+	add_text(&line, "\"!");
+	add_text(&line, text + 1);
 	buf[line.len] = '\0';
 	return buf;
 }

@@ -14,6 +14,30 @@ static const char *const targets[] = {
 	"/", "/a", "/a/b/c", "/usr/bin/x", "/work/p/.env", "/proc/self/maps", "/home/u/.ssh/id_rsa",
 };
 
+/* The verdict is what follows from the rules that match, looked up one by one. */
+static void compare(const struct policy *policy, const struct access *access)
+{
+	enum { SIZE = 64 };
+	struct policy_match matches[SIZE];
+	const struct verdict verdict = policy_decide(policy, access);
+	size_t count = policy_matches(policy, access, matches, SIZE);
+	bool kinds[MATCH_REWRITES + 1] = {false};
+	bool denied;
+
+	if (count > SIZE)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!matches[i].taken && !matches[i].unmet)
+			kinds[matches[i].kind] = true;
+	denied = kinds[MATCH_HIDES] || kinds[MATCH_DENIES] ||
+		 !(kinds[MATCH_ALLOWS] || kinds[MATCH_REWRITES]);
+	/* A rewrite of a path needs a grant as well. */
+	if (verdict.decision == DECISION_DENY
+		    ? !denied && kinds[MATCH_ALLOWS]
+		    : denied || (verdict.decision == DECISION_REWRITE) != kinds[MATCH_REWRITES])
+		abort();
+}
+
 static void ask(const struct policy *policy, const char *target)
 {
 	char line[128];
@@ -30,6 +54,8 @@ static void ask(const struct policy *policy, const char *target)
 		policy_suggest(policy, &access, line, sizeof(line));
 		if (allowed && *line)
 			abort();
+		policy_suggest_exception(&access, line, sizeof(line));
+		compare(policy, &access);
 	}
 }
 
@@ -39,7 +65,7 @@ static void ask_endpoint(const struct policy *policy, const char *text)
 	struct access access = {CLASS_NETWORK, OP_CONNECT, NULL, &endpoint};
 
 	if (endpoint_parse(&endpoint, text) == 0)
-		(void)policy_decide(policy, &access);
+		compare(policy, &access);
 }
 
 static void ask_all(const struct policy *policy)
@@ -98,6 +124,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		abort();
 	if (policy_load(&name, 1, &context, &policy, &diagnostics) == 0) {
 		ask_all(policy);
+		policy_lint(policy, &context, &diagnostics);
 		policy_free(policy);
 	} else if (diagnostics.count == 0) {
 		abort();

@@ -230,11 +230,14 @@ def profiles(t):
 
 @test(once=True)
 def checks(t):
-    path = t.write_policy(GOOD)
+    path = t.write_policy("version: 1\nextends: [base]\nfiles: {read: [/srv]}\n")
     run = proctor(t, "check", path)
     equal((run.code, run.err), (0, ""), run)
     equal(proctor(t, "check").code, 125)
     equal(proctor(t, "check", path, "nothing").code, 1)
+    wide = proctor(t, "check", t.write_policy(GOOD, "wide.yaml"))
+    equal(wide.code, 0, wide)
+    check(":2:16: warning: this covers ~/.ssh/" in wide.err, wide)
     no_colour(run)
 
 
