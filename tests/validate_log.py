@@ -16,7 +16,7 @@ import pathlib
 import re
 import sys
 
-NOTES = {"$schema", "$id", "title", "description", "$defs"}
+NOTES = {"$schema", "$id", "title", "description", "$defs", "examples", "default"}
 TYPES = {
     "object": dict,
     "array": list,
@@ -122,6 +122,18 @@ class Validator:
     def check_allOf(self, value, schema, where):
         for inner in schema["allOf"]:
             yield from self.errors(value, inner, where)
+
+    def check_anyOf(self, value, schema, where):
+        if all(any(self.errors(value, inner, where)) for inner in schema["anyOf"]):
+            yield f"{where} is none of what it may be"
+
+    def check_not(self, value, schema, where):
+        if not any(self.errors(value, schema["not"], where)):
+            yield f"{where} is what it may not be"
+
+    def check_propertyNames(self, value, schema, where):
+        for name in value if isinstance(value, dict) else ():
+            yield from self.errors(name, schema["propertyNames"], f"{where}: {name}")
 
     def check_if(self, value, schema, where):
         holds = not any(self.errors(value, schema["if"], where))
