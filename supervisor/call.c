@@ -97,6 +97,18 @@ bool session_is_over(const struct session *session)
 	       atomic_load_explicit(&session->killed, memory_order_relaxed);
 }
 
+/* Of a name whose address is not known: "tcp:example.org:443". */
+static const char *format_endpoint(const struct ask *ask, char *buf, size_t size)
+{
+	const struct endpoint *endpoint = ask->endpoint;
+
+	if (!ask->host || endpoint->family != AF_UNSPEC)
+		return endpoint_format(endpoint, buf, size);
+	snprintf(buf, size, "%s:%s:%u", endpoint->transport == TRANSPORT_UDP ? "udp" : "tcp",
+		 ask->host, endpoint->port);
+	return buf;
+}
+
 /* Writes one record about the call. False: it could not be written, or it says that the tool is
  * killed for the call; the run ends. */
 static bool record(struct call *call, const struct ask *ask, enum audit_event event,
@@ -117,6 +129,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		.syscall = call->row ? call->row->name : unknown,
 		.arg = ask->arg,
 		.path = ask->path,
+		.host = ask->host,
 		.verdict = *verdict,
 		.detail = detail,
 	};
@@ -132,10 +145,10 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 	entry.actor = actor ? actor_of(actor) : NULL;
 	snprintf(unknown, sizeof(unknown), "syscall_%d", call->request.nr);
 	if (ask->endpoint)
-		entry.endpoint = endpoint_format(ask->endpoint, endpoint, sizeof(endpoint));
+		entry.endpoint = format_endpoint(ask, endpoint, sizeof(endpoint));
 	if (ask->open_flags)
 		entry.flags = open_flags_names(*ask->open_flags, flags);
-	if (access && !detail && verdict->decision == DECISION_DENY)
+	if (access && verdict->decision == DECISION_DENY)
 		policy_suggest(session->policy, access, remedy, sizeof(remedy));
 	if (ask->argv)
 		args = tracee_read_argv(call, ask->argv);
@@ -218,7 +231,7 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 
 	*ret = reply_error(verdict->error);
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
-		    detail, access)) {
+		    detail, detail ? NULL : access)) {
 		*ret = reply_over(call->session, verdict->error);
 		return false;
 	}
@@ -227,7 +240,11 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 {
-	struct access access = {.class = ask->class, .endpoint = ask->endpoint};
+	struct access access = {
+		.class = ask->class,
+		.endpoint = ask->endpoint,
+		.host = ask->host,
+	};
 	struct verdict verdict = {.decision = DECISION_ALLOW};
 	const char *detail = NULL;
 	char buf[PATH_MAX];
@@ -258,6 +275,43 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 		return false;
 	}
 	return record(call, ask, EVENT_ALLOWED, ask->ops[0], &verdict, NULL, NULL);
+}
+
+bool call_deny(struct call *call, const struct ask *ask, const struct access *access,
+	       const struct verdict *verdict, const char *detail, struct reply *ret)
+{
+	const bool observe = call->session->observe;
+
+	*ret = call_valid(call) ? reply_error(verdict->error) : reply_none();
+	if (ret->kind == REPLY_NONE)
+		return false;
+	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, ask->ops[0], verdict,
+		    detail, access)) {
+		*ret = reply_over(call->session, verdict->error);
+		return false;
+	}
+	return observe;
+}
+
+bool call_permit_later(struct session *session, pid_t tid, int nr, const struct ask *ask,
+		       const struct verdict *verdict, const struct access *access,
+		       const char *detail)
+{
+	struct call call = {
+		.session = session,
+		.request = {.tid = tid, .nr = nr},
+		.row = syscall_row(nr),
+	};
+	const bool allowed = verdict->decision != DECISION_DENY;
+	enum audit_event event = EVENT_ALLOWED;
+
+	if (session_is_over(session))
+		return false;
+	if (!allowed)
+		event = session->observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED;
+	if (!record(&call, ask, event, ask->ops[0], verdict, detail, access))
+		return false;
+	return allowed || session->observe;
 }
 
 bool call_allows_quietly(const struct call *call, const struct access *access)

@@ -12,6 +12,7 @@ struct sensitivity {
 	bool read;
 	bool exec;
 	bool network;
+	bool names; /* there are rules about host names */
 };
 
 /*

@@ -21,6 +21,10 @@ struct injector;
 struct stats;
 struct pool;
 struct socket_names;
+struct dns_names;
+struct dns_stub;
+struct net_hosts;
+struct net_peers;
 struct ipc_objects;
 
 struct session {
@@ -57,6 +61,12 @@ struct session {
 	struct stats *stats; /* NULL: not asked for */
 	struct socket_names *socket_names;
 	struct ipc_objects *ipc;
+
+	/* NULL: the policy has no rules about host names. */
+	struct dns_names *names;
+	struct dns_stub *dns;
+	struct net_hosts *hosts;
+	struct net_peers *peers;
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while
