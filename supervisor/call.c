@@ -130,6 +130,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		.arg = ask->arg,
 		.path = ask->path,
 		.host = ask->host,
+		.to = ask->to,
 		.verdict = *verdict,
 		.detail = detail,
 	};
@@ -291,6 +292,15 @@ bool call_deny(struct call *call, const struct ask *ask, const struct access *ac
 		return false;
 	}
 	return observe;
+}
+
+bool call_permit_rewrite(struct call *call, const struct ask *ask, const struct verdict *verdict,
+			 struct reply *ret)
+{
+	*ret = call_valid(call) ? reply_error(EACCES) : reply_none();
+	return ret->kind != REPLY_NONE &&
+	       !atomic_load_explicit(&call->session->failed, memory_order_relaxed) &&
+	       record(call, ask, EVENT_REWRITTEN, ask->ops[0], verdict, NULL, NULL);
 }
 
 bool call_permit_later(struct session *session, pid_t tid, int nr, const struct ask *ask,

@@ -81,6 +81,7 @@ struct ask {
 	const struct endpoint *endpoint;
 	const char *host;        /* the name asked for, normalised; NULL: none */
 	const char *arg;         /* as the tool wrote it */
+	const char *to;          /* what a rewrite uses instead */
 	const int *open_flags;   /* open(2), NULL: does not apply */
 	uint64_t argv;           /* argv of an exec, in the caller's memory; 0: does not apply */
 };
@@ -110,6 +111,10 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
  */
 bool call_deny(struct call *call, const struct ask *ask, const struct access *access,
 	       const struct verdict *verdict, const char *detail, struct reply *ret);
+
+/* Writes the record of a rewrite (`ask->to`). True: carry it out. False: answer with *ret. */
+bool call_permit_rewrite(struct call *call, const struct ask *ask, const struct verdict *verdict,
+			 struct reply *ret);
 
 /*
  * Goes by a decision about something that thread `tid` set going with call number `nr`, which was

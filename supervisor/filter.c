@@ -122,8 +122,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->exec;
 	case TRAP_NET:
 		return !sensitive->network;
-	case TRAP_NAMES:
-		return !sensitive->names;
+	case TRAP_DISGUISE:
+		return !sensitive->disguise;
 	case TRAP_NONZERO:
 		return row->class == CLASS_NETWORK && !sensitive->network;
 	default:
@@ -175,7 +175,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		if (error < 0 || sensitive->read)
 			return error;
 		return allow_if(context, row, row->trap_arg, open_change_flags, 0);
-	case TRAP_NAMES:
+	case TRAP_DISGUISE:
 		return row->trap_arg ? allow_if(context, row, row->trap_arg, whole, 0) : 0;
 	case TRAP_NONZERO:
 		return allow_if(context, row, row->trap_arg, whole, 0);

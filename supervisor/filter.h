@@ -12,7 +12,7 @@ struct sensitivity {
 	bool read;
 	bool exec;
 	bool network;
-	bool names; /* there are rules about host names */
+	bool disguise; /* a socket may have another peer than the tool is shown */
 };
 
 /*

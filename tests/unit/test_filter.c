@@ -66,7 +66,7 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 
 static const struct sensitivity sensitivities[] = {
 	{.network = false}, {.read = true}, {.exec = true}, {.network = true},
-	{.read = true, .exec = true, .network = true}, {.network = true, .names = true},
+	{.read = true, .exec = true, .network = true}, {.network = true, .disguise = true},
 };
 
 static struct sock_fprog program;
@@ -118,10 +118,10 @@ START_TEST(whole_calls)
 		case TRAP_NET:
 			expected = sensitive.network ? NOTIFY : ALLOW;
 			break;
-		case TRAP_NAMES:
+		case TRAP_DISGUISE:
 			if (row->trap_arg)
 				continue;
-			expected = sensitive.names ? NOTIFY : ALLOW;
+			expected = sensitive.disguise ? NOTIFY : ALLOW;
 			break;
 		default:
 			continue;
