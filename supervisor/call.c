@@ -299,7 +299,7 @@ bool call_permit_rewrite(struct call *call, const struct ask *ask, const struct 
 {
 	*ret = call_valid(call) ? reply_error(EACCES) : reply_none();
 	return ret->kind != REPLY_NONE &&
-	       !atomic_load_explicit(&call->session->failed, memory_order_relaxed) &&
+	       !session_is_over(call->session) &&
 	       record(call, ask, EVENT_REWRITTEN, ask->ops[0], verdict, NULL, NULL);
 }
 

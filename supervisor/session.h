@@ -21,6 +21,7 @@ struct injector;
 struct stats;
 struct pool;
 struct socket_names;
+struct dns_client;
 struct dns_names;
 struct dns_stub;
 struct net_hosts;
@@ -66,6 +67,7 @@ struct session {
 	/* NULL: the policy has no rules about host names. */
 	struct dns_names *names;
 	struct dns_stub *dns;
+	struct dns_client *resolvers;
 	struct net_hosts *hosts;
 	struct net_peers *peers; /* also for network.rewrite */
 	struct relay *relay;     /* NULL: no network.rewrite */
