@@ -172,7 +172,6 @@ def supervisor_killed_while_all_is_stopped(t):
             os.kill(supervisor, signal.SIGKILL)
             check(wait_until(lambda: not [pid for pid in tree if is_alive(pid)], patient(1.5)),
                   "left:", [(pid, state_of(pid)) for pid in tree])
-            os.kill(process.pid, signal.SIGCONT)
             finish(process, 5)
             equal(process.returncode, 125)
         finally:
