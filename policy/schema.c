@@ -21,8 +21,8 @@ const struct key policy_keys[] = {
 	{"files", "delete", parse_paths, .allow = RIGHT_DELETE},
 	{"files", "attr", parse_paths, .allow = RIGHT_ATTR},
 	{"files", "deny", parse_paths, .deny = RIGHTS_PATH},
-	{"files", "hide", parse_paths, .deny = RIGHTS_PATH | RIGHT_SEE, .pending = true},
-	{"files", "rewrite", parse_path_rewrites, .pending = true},
+	{"files", "hide", parse_paths, .deny = RIGHTS_PATH | RIGHT_SEE},
+	{"files", "rewrite", parse_path_rewrites},
 
 	{"exec", "allow", parse_programs, .allow = RIGHT_EXEC},
 	{"exec", "deny", parse_paths, .deny = RIGHT_EXEC},

@@ -15,6 +15,7 @@
 #include "supervisor/actor.h"
 #include "supervisor/file.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/names.h"
 #include "supervisor/open_flags.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
@@ -52,6 +53,16 @@ struct reply reply_continue(const struct call *call)
 struct reply reply_exec(int fd, int script)
 {
 	return (struct reply){.kind = REPLY_EXEC, .fd = fd, .script = script};
+}
+
+struct reply reply_path(int fd, bool cloexec)
+{
+	return (struct reply){.kind = REPLY_PATH, .fd = fd, .script = -1, .cloexec = cloexec};
+}
+
+struct reply reply_chdir(int fd)
+{
+	return (struct reply){.kind = REPLY_CHDIR, .fd = fd, .script = -1};
 }
 
 struct reply reply_none(void)
@@ -107,6 +118,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 	char endpoint[ENDPOINT_TEXT_MAX];
 	const char *flags[OPEN_FLAGS_MAX];
 	char remedy[PATH_MAX + 64] = "";
+	char to[PATH_MAX];
 	char unknown[32];
 	AUTO_FREE const char **args = NULL;
 	struct actor *actor;
@@ -135,6 +147,8 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		entry.endpoint = endpoint_format(ask->endpoint, endpoint, sizeof(endpoint));
 	if (ask->open_flags)
 		entry.flags = open_flags_names(*ask->open_flags, flags);
+	if (event == EVENT_REWRITTEN && names_place(session, ask->path, to) == to)
+		entry.to = to;
 	if (access && !detail && verdict->decision == DECISION_DENY)
 		policy_suggest(session->policy, access, remedy, sizeof(remedy));
 	if (ask->argv)
@@ -173,12 +187,21 @@ static const char *policy_name(struct call *call, const char *path, char buf[PAT
 	return buf;
 }
 
-/* What is proctor's own stays as it is. */
+/* What is proctor's own stays as it is, under whatever name. */
 static bool is_guarded(const struct call *call, const struct access *access)
 {
+	const struct session *session = call->session;
 	const int nr = call->request.nr;
+	const bool folder = nr == SYS_mkdir || nr == SYS_mkdirat;
+	struct access place = *access;
+	char buf[PATH_MAX];
 
-	return guard_forbids(&call->session->guard, access, nr == SYS_mkdir || nr == SYS_mkdirat);
+	if (guard_forbids(&session->guard, access, folder))
+		return true;
+	if (access->class != CLASS_FILE || !access->path)
+		return false;
+	place.path = names_place(session, access->path, buf);
+	return place.path && guard_forbids(&session->guard, &place, folder);
 }
 
 static struct verdict decide(struct call *call, const struct access *access, bool own,
@@ -245,8 +268,14 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 	for (size_t i = 0; i < ask->op_count; i++) {
 		access.op = ask->ops[i];
 		verdict = decide(call, &access, ask->own, &detail);
-		if (verdict.decision == DECISION_ALLOW)
+		if (verdict.decision == DECISION_ALLOW ||
+		    (verdict.decision == DECISION_REWRITE && (ask->rewritten || ask->missing)))
 			continue;
+		if (verdict.decision == DECISION_REWRITE) {
+			/* Whatever became of the name meanwhile, it is not what it is rewritten to. */
+			verdict.decision = DECISION_DENY;
+			detail = "what it is rewritten to was not reached";
+		}
 		if (ask->missing && !verdict.rule && (access.path || !ask->path)) {
 			*ret = reply_error(ask->missing);
 			return false;
@@ -257,7 +286,50 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 		*ret = reply_error(ask->missing);
 		return false;
 	}
-	return record(call, ask, EVENT_ALLOWED, ask->ops[0], &verdict, NULL, NULL);
+	return record(call, ask,
+		      verdict.decision == DECISION_REWRITE ? EVENT_REWRITTEN : EVENT_ALLOWED,
+		      ask->ops[0], &verdict, NULL, NULL);
+}
+
+/* The folder of a process outside may be looked at, and nothing in it. */
+static bool is_stranger(const char *path, const char *name)
+{
+	const char *rest = "";
+
+	return !name && proc_name_pid(path, &rest) && *rest;
+}
+
+bool call_permit_look(struct call *call, const struct ask *ask, struct reply *ret)
+{
+	struct access access = {.class = ask->class, .op = ask->ops[0]};
+	struct verdict verdict = {.decision = DECISION_DENY, .error = ENOENT};
+	char buf[PATH_MAX];
+
+	*ret = reply_error(EACCES);
+	if (!call_valid(call)) {
+		*ret = reply_none();
+		return false;
+	}
+	if (atomic_load_explicit(&call->session->failed, memory_order_relaxed))
+		return false;
+	access.path = policy_name(call, ask->path, buf);
+	if (is_stranger(ask->path, access.path)) {
+		verdict.error = EACCES;
+		return denied(call, ask, &access, &verdict, "another process", ret);
+	}
+	if (access.path && access.path[0] == '/')
+		verdict.rule = policy_hides(call->session->policy, access.path);
+	if (verdict.rule && !denied(call, ask, &access, &verdict, NULL, ret))
+		return false;
+	if (ask->missing) {
+		*ret = reply_error(ask->missing);
+		return false;
+	}
+	if (!ask->rewritten)
+		return true;
+	verdict = (struct verdict){.decision = DECISION_REWRITE};
+	policy_rewrite_path(call->session->policy, CLASS_FILE, ask->path, buf, &verdict.rule);
+	return record(call, ask, EVENT_REWRITTEN, ask->ops[0], &verdict, NULL, NULL);
 }
 
 bool call_allows_quietly(const struct call *call, const struct access *access)

@@ -39,6 +39,8 @@ enum reply_kind {
 	REPLY_FD,       /* the call returns a new descriptor for `fd`, which the reply owns */
 	REPLY_CONTINUE, /* the kernel runs the call: decided from registers alone */
 	REPLY_EXEC,     /* the kernel runs the exec; `fd` pins what must come of it */
+	REPLY_PATH,     /* as REPLY_FD, for a descriptor of O_PATH */
+	REPLY_CHDIR,    /* the caller goes to the folder `fd` */
 	REPLY_NONE,     /* the caller is gone */
 };
 
@@ -61,6 +63,10 @@ struct reply reply_fd(int fd, bool cloexec);
 struct reply reply_continue(const struct call *call);
 /* Takes `fd`, which pins the image; `script` (-1: none) pins the script that the image runs. */
 struct reply reply_exec(int fd, int script);
+/* Takes `fd`, which is of O_PATH. */
+struct reply reply_path(int fd, bool cloexec);
+/* Takes `fd`, a folder. */
+struct reply reply_chdir(int fd);
 /* The caller is gone: there is nobody to answer. */
 struct reply reply_none(void);
 
@@ -77,6 +83,7 @@ struct ask {
 	int missing; /* errno that the kernel has for the call as nothing comes of it (nothing stands
 		      * at `path`, or something already does). Where no rule says anything about the
 		      * name, this is the answer and nothing was attempted: no record */
+	bool rewritten; /* by files.rewrite: what `path` names stands elsewhere (struct object) */
 	bool own;    /* an object without a name, of the tool's own (a pipe): no rule is asked */
 	const struct endpoint *endpoint;
 	const char *arg;         /* as the tool wrote it */
@@ -89,6 +96,12 @@ struct ask {
  * call out. False: answer with *ret.
  */
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret);
+
+/*
+ * As call_permit() for a call that only looks at a name (stat, access, readlink, chdir...): refused is
+ * what the policy hides, and other processes.
+ */
+bool call_permit_look(struct call *call, const struct ask *ask, struct reply *ret);
 
 /*
  * True when one access of a class that has no side effects, on a name outside /proc, is allowed

@@ -36,12 +36,29 @@ bool file_permit(struct call *call, enum access_op op, const struct object *obje
 		.ops = {op},
 		.op_count = 1,
 		.path = object->name,
+		.rewritten = object->rewritten,
 		.own = file_is_own(call, object),
 		.missing = missing,
 		.arg = arg,
 	};
 
 	return call_permit(call, &ask, ret);
+}
+
+bool file_permit_look(struct call *call, const struct object *object, const char *arg, int missing,
+		      struct reply *ret)
+{
+	const struct ask ask = {
+		.class = CLASS_FILE,
+		.ops = {OP_READ},
+		.op_count = 1,
+		.path = object->name,
+		.rewritten = object->rewritten,
+		.missing = missing,
+		.arg = arg,
+	};
+
+	return call_permit_look(call, &ask, ret);
 }
 
 struct reply file_unresolved(struct call *call, enum access_op op, const struct object *object,

@@ -20,6 +20,10 @@ int file_tty_path(const struct call *call, char *path, size_t size);
 bool file_permit(struct call *call, enum access_op op, const struct object *object,
 		 const char *arg, int missing, struct reply *ret);
 
+/* The same for a call that only looks (call_permit_look()). */
+bool file_permit_look(struct call *call, const struct object *object, const char *arg, int missing,
+		      struct reply *ret);
+
 /* The reply to a name that could not be resolved: the kernel's errno, or a refusal if a rule
  * denies the name. */
 struct reply file_unresolved(struct call *call, enum access_op op, const struct object *object,

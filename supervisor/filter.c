@@ -118,6 +118,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return true;
 	case TRAP_READ:
 		return !sensitive->read;
+	case TRAP_LOOK:
+		return !sensitive->look;
 	case TRAP_EXEC:
 		return !sensitive->exec;
 	case TRAP_NET:
@@ -160,6 +162,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_EXEC:
 	case TRAP_FCNTL:
 	case TRAP_IOCTL:
+	case TRAP_LOOK:
 	case TRAP_NET:
 	case TRAP_OPENAT2:
 	case TRAP_PRCTL:
@@ -169,8 +172,8 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_OPEN:
 		/* O_PATH (other flags are ignored then) opens nothing: it is a look, as stat is, and
 		 * whatever is done with it is asked about. A listener cannot inject it. */
-		error = allow_if(context, row, row->trap_arg, O_PATH, O_PATH);
-		if (error < 0 || sensitive->read)
+		error = sensitive->look ? 0 : allow_if(context, row, row->trap_arg, O_PATH, O_PATH);
+		if (error < 0 || sensitive->read || sensitive->look)
 			return error;
 		return allow_if(context, row, row->trap_arg, open_change_flags, 0);
 	case TRAP_NONZERO:

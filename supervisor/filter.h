@@ -10,6 +10,7 @@
 /* What the policy can refuse or wants logged; the calls of the rest stay in the kernel. */
 struct sensitivity {
 	bool read;
+	bool look; /* names are hidden or rewritten */
 	bool exec;
 	bool network;
 };

@@ -11,6 +11,7 @@
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/names.h"
 #include "supervisor/pool.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
@@ -40,6 +41,7 @@ static struct ask ask_open(struct call *call, const struct open_request *request
 	struct ask ask = {
 		.class = CLASS_FILE,
 		.path = object->name,
+		.rewritten = object->rewritten,
 		.own = file_is_own(call, object),
 		.arg = request->path,
 		.open_flags = &request->flags,
@@ -68,7 +70,10 @@ static struct reply unresolved(struct call *call, const struct open_request *req
 	if (object->name[0] != '/')
 		return request->resolve ? reply_error(-error) : tracee_failed(call, error);
 	ask.missing = -error;
-	call_permit(call, &ask, &reply);
+	if (request->flags & O_PATH)
+		call_permit_look(call, &ask, &reply);
+	else
+		call_permit(call, &ask, &reply);
 	return reply.kind == REPLY_ERROR ? reply : reply_error(-error);
 }
 
@@ -129,8 +134,6 @@ static int open_pinned(struct call *call, const struct open_request *request,
 	const mode_t type = object->stat.st_mode & S_IFMT;
 	int fd;
 
-	if (request->flags & O_PATH)
-		return TAKE_FD(object->fd);
 	if (makes_unnamed(flags)) {
 		int error = file_take_umask(call);
 
@@ -147,6 +150,24 @@ static int open_pinned(struct call *call, const struct open_request *request,
 	return fd;
 }
 
+/* Notified only where names are hidden or rewritten. */
+static struct reply open_path_only(struct call *call, const struct open_request *request,
+				   struct object *object)
+{
+	const struct ask ask = ask_open(call, request, object);
+	struct reply reply;
+	int fd;
+
+	if (!call_permit_look(call, &ask, &reply))
+		return reply;
+	if (request->flags & O_NOFOLLOW)
+		return reply_path(TAKE_FD(object->fd), request->flags & O_CLOEXEC);
+	/* What it was pinned with is to be seen in its flags (F_GETFL): opened anew. */
+	fd = object_open(call->session, object,
+			 O_PATH | O_CLOEXEC | (request->flags & O_DIRECTORY), 0);
+	return fd < 0 ? reply_error(-fd) : reply_path(fd, request->flags & O_CLOEXEC);
+}
+
 static struct reply open_existing(struct call *call, const struct open_request *request,
 				  struct object *object)
 {
@@ -154,12 +175,14 @@ static struct reply open_existing(struct call *call, const struct open_request *
 	struct reply reply;
 	int fd;
 
+	if (request->flags & O_PATH)
+		return open_path_only(call, request, object);
 	if ((request->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		ask.missing = EEXIST;
 	else if (S_ISDIR(object->stat.st_mode) && (request->flags & O_CREAT) &&
 		 !makes_unnamed(request->flags))
 		ask.missing = EISDIR;
-	else if (S_ISLNK(object->stat.st_mode) && !(request->flags & O_PATH))
+	else if (S_ISLNK(object->stat.st_mode))
 		ask.missing = ELOOP;
 	if (!call_permit(call, &ask, &reply))
 		return reply;
@@ -294,6 +317,9 @@ static struct reply open_for_reading(struct call *call, const struct open_reques
 
 	if (!request->resolve && only_reads(request->flags))
 		access.path = plain_name(request->path, buf);
+	/* With ".." on the way, the kernel would tell whether a hidden folder is there. */
+	if (access.path != request->path && names_matter(call->session))
+		access.path = NULL;
 	if (!access.path || !call_allows_quietly(call, &access))
 		return open_resolved(call, request);
 	fd = open_plain_name(call->session, request->path, access.path, request->flags, &held);

@@ -44,7 +44,7 @@ struct trial {
 /* A confined child that waits to be looked at, and killed. */
 static _Noreturn void trial_child(int out)
 {
-	const struct sensitivity all = {.read = true, .exec = true, .network = true};
+	const struct sensitivity all = {.read = true, .look = true, .exec = true, .network = true};
 	struct trial trial = {.listener = -1};
 	struct sock_fprog program;
 	struct error err;

@@ -144,6 +144,11 @@ int inject(struct call *call, int fd, bool cloexec)
 	return error;
 }
 
+int inject_silently(struct call *call, int fd)
+{
+	return add_fd(call, fd, true);
+}
+
 long affinity_get(struct session *session, pid_t tid, size_t size, void *mask)
 {
 	long result;

@@ -33,6 +33,10 @@ void injector_free(struct injector *injector);
  */
 int inject(struct call *call, int fd, bool cloexec);
 
+/* Installs `fd` (kept, O_CLOEXEC in the caller) without answering. Its number there, or a negative
+ * errno. */
+int inject_silently(struct call *call, int fd);
+
 /* sched_getaffinity(2) and sched_setaffinity(2) of a thread of the tool, while none is narrowed.
  * As the raw system calls: the result or a negative errno. */
 long affinity_get(struct session *session, pid_t tid, size_t size, void *mask);

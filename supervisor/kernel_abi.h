@@ -27,15 +27,22 @@
 /* openat2(2), 5.6; glibc has no wrapper and <linux/openat2.h> clashes with <fcntl.h> on old systems. */
 #include <linux/openat2.h>
 
-/* setxattrat(2), 6.13 */
-enum { PROCTOR_SYS_setxattrat = 463, PROCTOR_SYS_removexattrat = 466, PROCTOR_SYS_file_setattr = 469 };
+/* setxattrat(2) and its like, 6.13; file_setattr(2), 6.17 */
+enum {
+	PROCTOR_SYS_setxattrat = 463,
+	PROCTOR_SYS_getxattrat = 464,
+	PROCTOR_SYS_listxattrat = 465,
+	PROCTOR_SYS_removexattrat = 466,
+	PROCTOR_SYS_file_getattr = 468,
+	PROCTOR_SYS_file_setattr = 469,
+};
 struct kernel_xattr_args {
 	__u64 value;
 	__u32 size;
 	__u32 flags;
 };
 
-/* file_setattr(2), 6.17 */
+/* of file_setattr(2) */
 struct kernel_file_attr {
 	__u64 fa_xflags;
 	__u32 fa_extsize;

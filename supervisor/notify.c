@@ -10,6 +10,7 @@
 #include "supervisor/exec.h"
 #include "supervisor/inject.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/remote.h"
 #include "supervisor/session.h"
 
 /* The filter is on no process any more (seccomp_unotify(2)). Asking on would never wait. */
@@ -85,6 +86,12 @@ int notify_reply(struct call *call, struct reply *reply)
 		break;
 	case REPLY_EXEC:
 		error = exec_run(call, reply->fd, reply->script);
+		break;
+	case REPLY_PATH:
+		error = remote_give_path(call, reply->fd, reply->cloexec);
+		break;
+	case REPLY_CHDIR:
+		error = remote_chdir(call, reply->fd);
 		break;
 	case REPLY_NONE:
 		break;

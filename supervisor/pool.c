@@ -23,7 +23,6 @@
 
 enum {
 	STACK_SIZE = 1024 * 1024,
-	INTERRUPT_SIGNAL = SIGUSR1,
 	SAMPLE_EVERY = 8, /* calls */
 	QUIET_SAMPLES = 256,
 	SENTINEL_TICK_MS = 10,
@@ -222,7 +221,7 @@ static void serve(struct worker *worker, const struct request *request)
 	struct reply reply = call_handle(&call);
 	int error;
 
-	if (reply.kind == REPLY_EXEC)
+	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_PATH || reply.kind == REPLY_CHDIR)
 		stand_in(worker);
 	else
 		sample_demand(pool);

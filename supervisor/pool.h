@@ -2,6 +2,7 @@
 #ifndef PROCTOR_SUPERVISOR_POOL_H
 #define PROCTOR_SUPERVISOR_POOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "core/error.h"
@@ -23,6 +24,9 @@ int pool_start(struct session *session, struct error *err);
  */
 void blocking_begin(struct call *call);
 void blocking_end(struct call *call);
+
+/* What interrupts a worker (EINTR); blocked in all of them but for a wait that may be interrupted. */
+enum { INTERRUPT_SIGNAL = SIGUSR1 };
 
 /* The reply to a bracketed call that gave EINTR: the kernel restarts the tool's call or makes it
  * EINTR, as the tool's own signal handler was set up. */

@@ -11,6 +11,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/names.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 #include "supervisor/walk.h"
@@ -78,6 +79,13 @@ static int read_name(struct session *session, int fd, const struct stat *stat, c
 	return 0;
 }
 
+int object_shown_name(struct session *session, int fd, char name[PATH_MAX])
+{
+	struct stat stat;
+
+	return fstat(fd, &stat) < 0 ? -errno : read_name(session, fd, &stat, name);
+}
+
 /*
  * A second mount of /proc shows the supervisor under names that no rule on /proc covers; nothing
  * in it is opened. The last device found not to be one is remembered.
@@ -97,6 +105,36 @@ static bool on_other_proc(struct session *session, int fd, const struct stat *st
 	return false;
 }
 
+/*
+ * The name of an object that is pinned: `name`, where that is known, or what /proc shows, by which the
+ * tool may know it under another. NULL or one that has become wrong: it is asked for.
+ */
+static int set_name(struct session *session, const char *name, struct object *ret)
+{
+	const char *place = NULL;
+	char shown[PATH_MAX];
+	char buf[PATH_MAX];
+	int error;
+
+	if (name && !names_matter(session)) {
+		strcpy(ret->name, name);
+		return 0;
+	}
+	error = read_name(session, ret->fd, &ret->stat, shown);
+	if (error < 0)
+		return error;
+	if (name)
+		place = names_place(session, name, buf);
+	if (place && !strcmp(place, shown)) {
+		memmove(ret->name, name, strlen(name) + 1);
+		ret->rewritten = place != name;
+		return 0;
+	}
+	strcpy(ret->name, shown);
+	ret->rewritten = names_given(session, ret->name);
+	return 0;
+}
+
 /* Takes `fd` as the object's; `name` is its canonical name, NULL to ask for it. */
 static int pin(struct session *session, int fd, const char *name, struct object *ret)
 {
@@ -105,19 +143,19 @@ static int pin(struct session *session, int fd, const char *name, struct object 
 	ret->fd = fd;
 	if (fstat(fd, &ret->stat) < 0)
 		return -errno;
-	if (name) {
-		strcpy(ret->name, name);
-	} else {
-		error = read_name(session, fd, &ret->stat, ret->name);
-		if (error < 0)
-			return error;
-	}
+	error = set_name(session, name, ret);
+	if (error < 0)
+		return error;
 	return on_other_proc(session, fd, &ret->stat) ? -EACCES : 0;
 }
 
-/* Absolute, and without "//", ".", ".." and a trailing '/': if no link is met, its own canonical
- * name. */
-static bool is_canonical(const char *path)
+/* Pins what walk_path() has found. */
+static int pin_walked(struct session *session, struct object *ret)
+{
+	return pin(session, ret->fd, names_matter(session) ? ret->name : NULL, ret);
+}
+
+bool path_is_canonical(const char *path)
 {
 	if (path[0] != '/')
 		return false;
@@ -138,8 +176,7 @@ static bool is_canonical(const char *path)
 	return true;
 }
 
-/* Takes "//", "." and ".." out of an absolute path. */
-static void normalise(const char *path, char buf[PATH_MAX])
+void path_normalise(const char *path, char buf[PATH_MAX])
 {
 	size_t used = 0;
 
@@ -167,8 +204,8 @@ const char *plain_name(const char *path, char buf[PATH_MAX])
 
 	if (path[0] != '/' || strlen(path) >= PATH_MAX)
 		return NULL;
-	if (!is_canonical(path)) {
-		normalise(path, buf);
+	if (!path_is_canonical(path)) {
+		path_normalise(path, buf);
 		name = buf;
 	}
 	return strncmp(name, "/proc", 5) != 0 && strncmp(name, "/dev", 4) != 0 ? name : NULL;
@@ -248,15 +285,65 @@ static int follow_links(struct call *call, int base, const char *path, int flags
 		return fd;
 	}
 	error = walk_path(call, base, path, flags, ret);
-	return error < 0 ? error : pin(call->session, ret->fd, NULL, ret);
+	return error < 0 ? error : pin_walked(call->session, ret);
 }
 
-static int resolve_from(struct call *call, int base, const char *path, int flags,
-			uint64_t how_resolve, struct object *ret)
+/* A path whose own name may be hidden or rewritten, or that of a folder on the way: it is followed
+ * name by name. */
+static int follow_names(struct call *call, int base, const char *path, int flags,
+			struct object *ret)
 {
-	const bool canonical = how_resolve == 0 && is_canonical(path);
-	int fd = open_how(base, path, flags, how_resolve | RESOLVE_NO_SYMLINKS);
+	int error = walk_path(call, base, path, flags, ret);
 
+	return error < 0 ? error : pin_walked(call->session, ret);
+}
+
+/*
+ * openat2(2) with RESOLVE_*: the kernel follows, and only where that ends may stand for another
+ * place.
+ */
+static int follow_scoped(struct session *session, int flags, struct object *ret)
+{
+	char buf[PATH_MAX];
+	int fd;
+
+	if (ret->rewritten || names_place(session, ret->name, buf) == ret->name)
+		return 0;
+	fd = names_open(session, ret->name);
+	if (fd < 0)
+		return fd;
+	close_fd(&ret->fd);
+	ret->fd = fd;
+	if (fstat(fd, &ret->stat) < 0)
+		return -errno;
+	if (S_ISLNK(ret->stat.st_mode) && !(flags & RESOLVE_LAST_NOFOLLOW))
+		return -ELOOP;
+	if ((flags & RESOLVE_DIRECTORY) && !S_ISDIR(ret->stat.st_mode))
+		return -ENOTDIR;
+	ret->rewritten = true;
+	return 0;
+}
+
+/* True when the path itself is all that has to be looked at. */
+static bool is_plain(const struct session *session, const char *path)
+{
+	char buf[PATH_MAX];
+
+	return !names_matter(session) ||
+	       (path_is_canonical(path) && names_place(session, path, buf) == path);
+}
+
+int resolve_from(struct call *call, int base, const char *path, int flags, uint64_t how_resolve,
+		 struct object *ret)
+{
+	const bool canonical = how_resolve == 0 && path_is_canonical(path);
+	int fd;
+
+	if (how_resolve == 0 && !is_plain(call->session, path))
+		return follow_names(call, base, path, flags, ret);
+	fd = open_how(base, path, flags, how_resolve | RESOLVE_NO_SYMLINKS);
+	if (fd < 0 && how_resolve == 0 && names_matter(call->session))
+		return follow_names(call, base, path, flags, ret);
 	if (fd >= 0)
 		return pin(call->session, fd, canonical ? path : NULL, ret);
 	if (fd != -ELOOP && canonical) {
@@ -267,7 +354,7 @@ static int resolve_from(struct call *call, int base, const char *path, int flags
 		/* Only the walk can name what is missing; why it is, the kernel has said. */
 		int error = walk_path(call, base, path, flags, ret);
 
-		return error < 0 ? fd : pin(call->session, ret->fd, NULL, ret);
+		return error < 0 ? fd : pin_walked(call->session, ret);
 	}
 	if (fd != -ELOOP || (how_resolve & RESOLVE_NO_SYMLINKS)) {
 		snprintf(ret->name, sizeof(ret->name), "%s", path[0] == '/' ? path : "");
@@ -280,18 +367,22 @@ int resolve_object(struct call *call, int dirfd, const char *path, int flags,
 		   uint64_t how_resolve, struct object *ret)
 {
 	AUTO_CLOSE int base = -1;
+	int error;
 
 	ret->name[0] = '\0';
 	if (path[0] == '\0')
 		return flags & RESOLVE_EMPTY_PATH ? resolve_descriptor(call, dirfd, ret) : -ENOENT;
-	if (path[0] == '/' && !(how_resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
-		return resolve_from(call, AT_FDCWD, path, flags, how_resolve, ret);
+	if (path[0] == '/' && !(how_resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))) {
+		error = resolve_from(call, AT_FDCWD, path, flags, how_resolve, ret);
+		return error == 0 && how_resolve ? follow_scoped(call->session, flags, ret) : error;
+	}
 	if (path[0] == '/' && (how_resolve & RESOLVE_BENEATH))
 		return -EXDEV;
 	base = tracee_open_path(call, dirfd);
 	if (base < 0)
 		return base;
-	return resolve_from(call, base, path, flags, how_resolve, ret);
+	error = resolve_from(call, base, path, flags, how_resolve, ret);
+	return error == 0 && how_resolve ? follow_scoped(call->session, flags, ret) : error;
 }
 
 int resolve_descriptor(struct call *call, int fd, struct object *ret)
@@ -310,83 +401,4 @@ int resolve_open_file(struct call *call, int fd, struct object *ret)
 	ret->name[0] = '\0';
 	copy = tracee_getfd(call, fd);
 	return copy < 0 ? copy : pin(call->session, copy, NULL, ret);
-}
-
-/* path -> the path of its folder and the entry's name, a trailing '/' kept. */
-static int split_entry(const char *path, char folder[PATH_MAX], char last[NAME_MAX + 2])
-{
-	size_t end = strlen(path);
-	size_t start;
-
-	while (end && path[end - 1] == '/')
-		end--;
-	start = end;
-	while (start && path[start - 1] != '/')
-		start--;
-	if (end == 0) { /* nothing but slashes: the root, on which all these calls fail */
-		strcpy(folder, "/");
-		strcpy(last, "/");
-		return 0;
-	}
-	if (end - start > NAME_MAX)
-		return -ENAMETOOLONG;
-	snprintf(last, NAME_MAX + 2, "%.*s%s", (int)(end - start), path + start,
-		 path[end] ? "/" : "");
-	snprintf(folder, PATH_MAX, "%.*s", start ? (int)start : 1, start ? path : ".");
-	return 0;
-}
-
-/* The entry's canonical name, once the folder's is in ret->name. */
-static int append_last(struct object *ret)
-{
-	size_t len = strlen(ret->name);
-	size_t last = strcspn(ret->last, "/");
-
-	if (!strcmp(ret->last, ".") || !strcmp(ret->last, "./") || last == 0)
-		return 0;
-	if (len + last + 2 > sizeof(ret->name))
-		return -ENAMETOOLONG;
-	if (len > 1)
-		ret->name[len++] = '/';
-	memcpy(ret->name + len, ret->last, last);
-	ret->name[len + last] = '\0';
-	return 0;
-}
-
-static int finish_entry(struct object *ret, int error)
-{
-	int named;
-
-	if (error == 0)
-		ret->parent = TAKE_FD(ret->fd);
-	named = ret->name[0] ? append_last(ret) : 0;
-	return error < 0 ? error : named;
-}
-
-int resolve_entry(struct call *call, int dirfd, const char *path, uint64_t how_resolve,
-		  struct object *ret)
-{
-	char folder[PATH_MAX];
-	int error;
-
-	ret->name[0] = '\0';
-	if (path[0] == '\0')
-		return -ENOENT;
-	error = split_entry(path, folder, ret->last);
-	if (error < 0)
-		return error;
-	return finish_entry(
-		ret, resolve_object(call, dirfd, folder, RESOLVE_DIRECTORY, how_resolve, ret));
-}
-
-int resolve_entry_at(struct call *call, int base, const char *path, struct object *ret)
-{
-	char folder[PATH_MAX];
-	int error = split_entry(path, folder, ret->last);
-
-	ret->name[0] = '\0';
-	if (error < 0)
-		return error;
-	return finish_entry(ret, resolve_from(call, folder[0] == '/' ? AT_FDCWD : base, folder,
-					      RESOLVE_DIRECTORY, 0, ret));
 }

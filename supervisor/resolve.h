@@ -26,6 +26,7 @@ struct object {
 	char name[PATH_MAX]; /* canonical name, absolute; of an object without a name in the file
 			      * system (pipe, socket) what /proc shows, e.g. "pipe:[1]" */
 	char last[NAME_MAX + 2]; /* name within parent, a trailing '/' kept */
+	bool rewritten; /* by files.rewrite: `name` is the tool's, what is pinned stands elsewhere */
 	struct stat stat;        /* when fd >= 0 */
 };
 
@@ -45,6 +46,12 @@ void object_release(struct object *object);
 int resolve_object(struct call *call, int dirfd, const char *path, int flags,
 		   uint64_t how_resolve, struct object *ret);
 
+/* Absolute, and without "//", ".", ".." and a trailing '/': if no link is met, its own canonical name. */
+bool path_is_canonical(const char *path);
+
+/* Takes "//", "." and ".." out of an absolute path, or an empty one ("/"). */
+void path_normalise(const char *path, char buf[PATH_MAX]);
+
 /*
  * The canonical name of an absolute path if no symbolic link is met on the way: without "//", "."
  * and "..". Returns `path` itself where that is it, else `buf`; NULL for a relative path, and for
@@ -60,6 +67,10 @@ const char *plain_name(const char *path, char buf[PATH_MAX]);
  */
 int open_plain_name(struct session *session, const char *path, const char *name, int flags,
 		    int *ret_held);
+
+/* As resolve_object(), from `base`, a folder of ours, or AT_FDCWD for an absolute path. */
+int resolve_from(struct call *call, int base, const char *path, int flags, uint64_t how_resolve,
+		 struct object *ret);
 
 /*
  * Pins the folder in which `path` names an entry, and names the entry; the entry itself is not
@@ -86,6 +97,10 @@ bool object_is_nameless(const struct object *object);
  * is looked up again. Returns the descriptor or a negative errno.
  */
 int object_open(struct session *session, const struct object *object, int flags, mode_t mode);
+
+/* The name of the place where `fd` (O_PATH) stands, as /proc shows it; that of a deleted object without
+ * the mark. 0 or a negative errno. */
+int object_shown_name(struct session *session, int fd, char name[PATH_MAX]);
 
 /* "/proc/self/fd/N" for calls that take no descriptor. */
 enum { PROC_FD_PATH_MAX = 32 };

@@ -28,6 +28,8 @@ struct session {
 	struct audit *audit;
 	struct host host;
 	bool observe;
+	bool hides;    /* the policy hides some names, and that is enforced */
+	bool rewrites; /* it puts some files or trees under other names */
 	enum audit_level level;
 
 	pid_t guardian; /* the process that the user started */
@@ -63,6 +65,8 @@ struct session {
 	 * a folder is made: what was decided on as a file is not a folder by then.
 	 */
 	pthread_rwlock_t entry_lock;
+
+	pthread_mutex_t listing_lock; /* held while a folder is listed and its place put right */
 
 	struct guard guard;
 

@@ -31,21 +31,45 @@ bool subject_read_path(struct call *call, uint64_t addr, int flags, int known, b
 	       file_read_path(call, addr, ret->path, reply) == 0;
 }
 
-bool subject_resolve(struct call *call, enum access_op op, int dirfd, int flags,
-		     struct subject *subject, struct reply *reply)
+static int resolve(struct call *call, int dirfd, int flags, struct subject *subject)
 {
 	int follow = 0;
-	int error;
 
 	if (flags & AT_SYMLINK_NOFOLLOW)
 		follow |= RESOLVE_LAST_NOFOLLOW;
 	if (flags & AT_EMPTY_PATH)
 		follow |= RESOLVE_EMPTY_PATH;
-	error = resolve_object(call, dirfd, subject->path, follow, 0, &subject->object);
+	return resolve_object(call, dirfd, subject->path, follow, 0, &subject->object);
+}
+
+bool subject_resolve(struct call *call, enum access_op op, int dirfd, int flags,
+		     struct subject *subject, struct reply *reply)
+{
+	int error = resolve(call, dirfd, flags, subject);
+
 	if (error == 0)
 		return permit(call, op, subject, reply);
 	*reply = file_unresolved(call, op, &subject->object, subject->path, error);
 	return false;
+}
+
+bool subject_look(struct call *call, int dirfd, int flags, struct subject *subject,
+		  struct reply *reply)
+{
+	const struct object *object = &subject->object;
+	const char *arg = subject->path[0] ? subject->path : NULL;
+	int error = resolve(call, dirfd, flags, subject);
+
+	if (error == -EACCES && object->fd >= 0) {
+		*reply = file_unresolved(call, OP_READ, object, subject->path, error);
+		return false;
+	}
+	if (error < 0 && object->name[0] != '/') {
+		*reply = tracee_failed(call, error);
+		return false;
+	}
+	object_proc_path(object->fd, subject->proc_path);
+	return file_permit_look(call, object, arg, -error, reply);
 }
 
 bool subject_take_path(struct call *call, enum access_op op, int dirfd, uint64_t addr, int flags,

@@ -28,7 +28,11 @@ bool subject_read_path(struct call *call, uint64_t addr, int flags, int known, b
 bool subject_resolve(struct call *call, enum access_op op, int dirfd, int flags,
 		     struct subject *subject, struct reply *reply);
 
-/* Both of these in one. */
+/* As subject_resolve() for a call that only looks. */
+bool subject_look(struct call *call, int dirfd, int flags, struct subject *subject,
+		  struct reply *reply);
+
+/* subject_read_path() and subject_resolve() in one. */
 bool subject_take_path(struct call *call, enum access_op op, int dirfd, uint64_t addr, int flags,
 		       int known, struct subject *ret, struct reply *reply);
 

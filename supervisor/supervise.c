@@ -72,6 +72,8 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 
 	session->policy = config->policy;
 	session->observe = config->observe;
+	session->hides = policy_hides_anything(config->policy) && !config->observe;
+	session->rewrites = policy_rewrites(config->policy, CLASS_FILE);
 	session->level = config->level;
 	session->self = getpid();
 	session->guardian = getppid();
@@ -89,6 +91,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	session->injector = injector_new();
 	session->ipc = ipc_objects_new();
 	pthread_rwlock_init(&session->entry_lock, NULL);
+	pthread_mutex_init(&session->listing_lock, NULL);
 	session->socket_names = socket_names_new();
 	session->stats = config->stats ? stats_new() : NULL;
 	if (!session->identity || !session->injector || !session->ipc || !session->socket_names || (config->stats && !session->stats))
@@ -177,6 +180,7 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 
 	return (struct sensitivity){
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
+		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
 		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),

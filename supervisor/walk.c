@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/names.h"
 #include "supervisor/session.h"
 #include "supervisor/tree.h"
 
@@ -21,9 +22,12 @@ enum {
 struct walk {
 	struct call *call;
 	int flags;
-	int folder;             /* O_PATH: where we are */
+	int folder;             /* O_PATH: where we are; -1: at a name that only exists in a rewrite */
 	char rest[2 * PATH_MAX]; /* what is left to follow */
 	unsigned int links;
+	bool tracked;           /* names_matter() */
+	char given[PATH_MAX];   /* tracked: the tool's name of the folder */
+	char next[PATH_MAX];    /* tracked: of the component at hand */
 };
 
 bool session_owns(const struct session *session, pid_t pid)
@@ -108,6 +112,31 @@ static int set_folder(struct walk *walk, int fd)
 	return 0;
 }
 
+/* The tool's name of what was reached otherwise than by a name. */
+static int shown_name(const struct walk *walk, int fd, char name[PATH_MAX])
+{
+	struct session *session = walk->call->session;
+	int error = object_shown_name(session, fd, name);
+
+	if (error == 0)
+		names_given(session, name);
+	return error;
+}
+
+static int enter_root(struct walk *walk)
+{
+	strcpy(walk->next, "/");
+	strcpy(walk->given, "/");
+	if (walk->tracked) {
+		int root = names_open(walk->call->session, "/");
+
+		if (root < 0)
+			return root;
+		return set_folder(walk, root);
+	}
+	return set_folder(walk, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
 /* A link of /proc that leads to an object without a name being looked up. */
 static int follow_magic(struct walk *walk, const char *part, int *ret_fd)
 {
@@ -126,7 +155,9 @@ static int follow_magic(struct walk *walk, const char *part, int *ret_fd)
 	if (pid == 0 || !session_owns(session, pid))
 		return -EACCES;
 	*ret_fd = openat(walk->folder, part, O_PATH | O_CLOEXEC);
-	return *ret_fd < 0 ? -errno : 0;
+	if (*ret_fd < 0)
+		return -errno;
+	return walk->tracked ? shown_name(walk, *ret_fd, walk->next) : 0;
 }
 
 /* `link` is a symbolic link at `part`. 0: rest was changed, or *ret_fd is what it leads to. */
@@ -156,12 +187,83 @@ static int follow_link(struct walk *walk, const char *part, int link, const stru
 	if (len == 0)
 		return -ENOENT;
 	if (target[0] == '/') {
-		int error = set_folder(walk, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+		int error = enter_root(walk);
 
 		if (error < 0)
 			return error;
 	}
 	return prepend(walk, target);
+}
+
+/* The rest of a name that is not followed, as part of a canonical name: none if ".." is in it. */
+static void name_rest(char rest[2 * PATH_MAX])
+{
+	char name[PATH_MAX];
+
+	if (strstr(rest, "..") || strlen(rest) >= sizeof(name)) {
+		rest[0] = '\0';
+		return;
+	}
+	path_normalise(rest, name);
+	strcpy(rest, strcmp(name, "/") ? name : "");
+}
+
+/*
+ * As openat(), where names are hidden or rewritten. *ret_fd stays -1 for a name that does not exist but
+ * may be on the way to a rewritten one.
+ */
+static int open_tracked(struct walk *walk, const char *part, bool last, int *ret_fd)
+{
+	const struct session *session = walk->call->session;
+	int error;
+	int fd;
+
+	if (walk->folder < 0 && !strcmp(part, ".."))
+		return -ENOENT; /* walk->next is what is missing */
+	error = names_step(walk->given, part, walk->next);
+	if (error < 0)
+		return error;
+	if (session->hides && walk->next[0] == '/' && policy_hides(session->policy, walk->next)) {
+		name_rest(walk->rest);
+		return -ENOENT;
+	}
+	if (walk->folder < 0 || names_cross(session, walk->given, walk->next)) {
+		fd = names_open(session, walk->next);
+	} else {
+		fd = openat(walk->folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd = fd < 0 ? -errno : fd;
+	}
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (fd != -ENOENT || last || !session->rewrites)
+		return fd;
+	close_fd(&walk->folder);
+	strcpy(walk->given, walk->next);
+	return 0;
+}
+
+/* Opens one component. *ret_fd stays -1 when there is none yet: go on. */
+static int open_part(struct walk *walk, const char *part, bool last, int *ret_fd)
+{
+	const bool followed = !last || !(walk->flags & RESOLVE_LAST_NOFOLLOW);
+	int error;
+
+	if (part[0] == '\0' || !strcmp(part, ".")) {
+		strcpy(walk->next, walk->given);
+		if (walk->folder < 0)
+			return -ENOENT;
+		*ret_fd = openat(walk->folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return *ret_fd < 0 ? -errno : 0;
+	}
+	error = followed ? replace_self(walk, part) : 0;
+	if (error != 0)
+		return error < 0 ? error : 0;
+	if (walk->tracked)
+		return open_tracked(walk, part, last, ret_fd);
+	*ret_fd = openat(walk->folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
 }
 
 /* One component. 0: go on; 1: *ret_fd is the object; or -errno. */
@@ -171,17 +273,11 @@ static int step(struct walk *walk, const char *part, int *ret_fd)
 	AUTO_CLOSE int target = -1;
 	const bool last = walk->rest[0] == '\0';
 	struct stat stat;
-	int error;
+	int error = open_part(walk, part, last, &fd);
 
-	if (part[0] == '\0' || !strcmp(part, ".")) {
-		fd = openat(walk->folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	} else {
-		error = replace_self(walk, part);
-		if (error != 0)
-			return error < 0 ? error : 0;
-		fd = openat(walk->folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	}
-	if (fd < 0 || fstat(fd, &stat) < 0)
+	if (error < 0 || fd < 0)
+		return error;
+	if (fstat(fd, &stat) < 0)
 		return -errno;
 	if (S_ISLNK(stat.st_mode) && !(last && (walk->flags & RESOLVE_LAST_NOFOLLOW))) {
 		error = follow_link(walk, part, fd, &stat, &target);
@@ -198,6 +294,7 @@ static int step(struct walk *walk, const char *part, int *ret_fd)
 	}
 	if (!S_ISDIR(stat.st_mode))
 		return -ENOTDIR;
+	strcpy(walk->given, walk->next);
 	return set_folder(walk, TAKE_FD(fd));
 }
 
@@ -208,6 +305,12 @@ static void name_missing(struct walk *walk, const char *part, struct object *ret
 	char folder[PATH_MAX];
 	ssize_t len;
 
+	if (walk->tracked) {
+		len = snprintf(ret->name, sizeof(ret->name), "%s%s", walk->next, walk->rest);
+		if (len >= (ssize_t)sizeof(ret->name))
+			ret->name[0] = '\0';
+		return;
+	}
 	snprintf(number, sizeof(number), "%d", walk->folder);
 	len = readlinkat(walk->call->session->self_fds, number, folder, sizeof(folder) - 1);
 	folder[len > 0 ? len : 0] = '\0';
@@ -218,17 +321,32 @@ static void name_missing(struct walk *walk, const char *part, struct object *ret
 		ret->name[0] = '\0';
 }
 
+static int begin(struct walk *walk, int base, const char *path)
+{
+	if (path[0] == '/')
+		return enter_root(walk);
+	walk->folder = openat(base, ".", O_PATH | O_CLOEXEC);
+	if (walk->folder < 0)
+		return -errno;
+	if (!walk->tracked)
+		return 0;
+	/* Tools do not tell by which name they came to the folder: by the one that they are shown. */
+	return shown_name(walk, walk->folder, walk->given);
+}
+
 int walk_path(struct call *call, int base, const char *path, int flags, struct object *ret)
 {
 	struct walk walk = {.call = call, .flags = flags, .folder = -1};
 	char part[NAME_MAX + 1] = "";
 	int error;
 
+	walk.tracked = names_matter(call->session);
 	snprintf(walk.rest, sizeof(walk.rest), "%s", path);
-	walk.folder = path[0] == '/' ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)
-				     : openat(base, ".", O_PATH | O_CLOEXEC);
-	if (walk.folder < 0)
-		return -errno;
+	error = begin(&walk, base, path);
+	if (error < 0) {
+		close_fd(&walk.folder);
+		return error;
+	}
 	do {
 		error = next_part(&walk, part);
 		if (error == 0)
@@ -236,6 +354,8 @@ int walk_path(struct call *call, int base, const char *path, int flags, struct o
 	} while (error == 0);
 	if (error < 0)
 		name_missing(&walk, part, ret);
+	else if (walk.tracked)
+		strcpy(ret->name, walk.next);
 	close_fd(&walk.folder);
 	return error < 0 ? error : 0;
 }

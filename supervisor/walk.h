@@ -9,8 +9,11 @@
  * "thread-self" of /proc are the caller's, and links of /proc that lead to an object (fd, cwd,
  * root, exe...) are followed only in processes of the tool's tree. `base` is a folder of ours or
  * AT_FDCWD for an absolute path; `flags` are RESOLVE_*.
- * Returns 0 with ret->fd pinned (name and stat are the caller's to set), or a negative errno with
- * ret->name the canonical name as far as it exists, followed by the rest.
+ * Where names_matter(), a hidden name on the way is ENOENT, and a rewritten one is entered as a mount
+ * point would be.
+ * Returns 0 with ret->fd pinned (name and stat are the caller's to set; where names_matter(), ret->name
+ * is the tool's name of it, unless something was moved meanwhile), or a negative errno with ret->name
+ * the canonical name as far as it exists, followed by the rest.
  */
 int walk_path(struct call *call, int base, const char *path, int flags, struct object *ret);
 

@@ -65,8 +65,9 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 }
 
 static const struct sensitivity sensitivities[] = {
-	{false, false, false}, {true, false, false}, {false, true, false},
-	{false, false, true},  {true, true, true},
+	{.network = false}, {.read = true},
+	{.exec = true},     {.network = true},
+	{.look = true},     {.read = true, .look = true, .exec = true, .network = true},
 };
 
 static struct sock_fprog program;
@@ -111,6 +112,9 @@ START_TEST(whole_calls)
 			break;
 		case TRAP_READ:
 			expected = sensitive.read ? NOTIFY : ALLOW;
+			break;
+		case TRAP_LOOK:
+			expected = sensitive.look ? NOTIFY : ALLOW;
 			break;
 		case TRAP_EXEC:
 			expected = sensitive.exec ? NOTIFY : ALLOW;
@@ -169,11 +173,13 @@ START_TEST(opens)
 	for (size_t i = 0; i < LEN(calls); i++) {
 		for (size_t j = 0; j < LEN(harmless); j++)
 			ck_assert_int_eq(action(calls[i].nr, calls[i].arg, harmless[j]),
-					 sensitive.read ? NOTIFY : ALLOW);
+					 sensitive.read || sensitive.look ? NOTIFY : ALLOW);
 		for (size_t j = 0; j < LEN(changes); j++)
 			ck_assert_int_eq(action(calls[i].nr, calls[i].arg, changes[j]), NOTIFY);
-		ck_assert_int_eq(action(calls[i].nr, calls[i].arg, O_PATH), ALLOW);
-		ck_assert_int_eq(action(calls[i].nr, calls[i].arg, O_PATH | O_CREAT), ALLOW);
+		ck_assert_int_eq(action(calls[i].nr, calls[i].arg, O_PATH),
+				 sensitive.look ? NOTIFY : ALLOW);
+		ck_assert_int_eq(action(calls[i].nr, calls[i].arg, O_PATH | O_CREAT),
+				 sensitive.look ? NOTIFY : ALLOW);
 	}
 	ck_assert_int_eq(action(SYS_openat2, 2, 0), NOTIFY);
 	ck_assert_int_eq(action(SYS_creat, 1, 0), NOTIFY);

@@ -20,8 +20,12 @@ static const char *const by_pointer[] = {
 	"fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "utime", "utimes", "futimesat",
 	"utimensat", "mknod", "mknodat", "setxattr", "lsetxattr", "removexattr", "lremovexattr",
 	"setxattrat", "removexattrat", "file_setattr", "inotify_add_watch", "execve", "execveat",
+	/* a path that is only looked at */
+	"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink",
+	"readlinkat", "statfs", "name_to_handle_at", "file_getattr", "getxattr", "lgetxattr",
+	"listxattr", "llistxattr", "getxattrat", "listxattrat", "chdir",
 	/* a descriptor */
-	"fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl", "pidfd_send_signal",
+	"getdents", "getdents64", "fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl", "pidfd_send_signal",
 	/* an address, or a message with one */
 	"connect", "bind", "sendto", "sendmsg", "sendmmsg", "getsockname", "listen",
 	/* another structure */
