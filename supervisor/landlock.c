@@ -61,12 +61,13 @@ static __u64 known_to(int abi)
 
 static __u64 handled_by(const struct policy *policy)
 {
-	__u64 handled = making | removing | writing | devices;
+	const __u64 handled = making | removing | writing | devices;
 
-	/* Reads that no rule refuses stay in the kernel (filter.c). */
 	if (!policy_allows_all(policy, CLASS_FILE, OP_READ))
-		handled |= reading;
-	return handled;
+		return handled | reading;
+	/* Reads that no rule refuses stay in the kernel (filter.c) and should cost nothing; but for the
+	 * right to truncate it would look at every open, whatever that is for (hook_file_open()). */
+	return handled & ~PROCTOR_LANDLOCK_FS_TRUNCATE;
 }
 
 /* Opens the file or folder, or with `later` the nearest folder above it that there is. */

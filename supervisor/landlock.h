@@ -15,7 +15,8 @@
  * The rules are a superset of the policy, as Landlock knows only folders and no denials: a pattern
  * counts as the folder in front of its first wildcard. It cannot refuse stat, chdir, O_PATH, chmod,
  * chown, times and extended attributes. An exec reads its image in the kernel, for the tool: what
- * may be executed may be read behind this wall.
+ * may be executed may be read behind this wall. Where the policy lets everything be read, it does not
+ * refuse truncation either, which would make every open dearer.
  *
  * To make another right count (EXECUTE): add it to the row of its operation in `rights` in
  * landlock.c, and to handled_by() with the condition under which the policy can refuse it.
