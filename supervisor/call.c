@@ -86,20 +86,31 @@ pid_t call_tgid(struct call *call)
 	return call->tgid;
 }
 
-void session_fail(struct session *session)
+/* Sets what ends the run, and wakes the main loop. */
+static void end_run(struct session *session, atomic_bool *why)
 {
 	const uint64_t one = 1;
 
-	if (!atomic_exchange(&session->failed, true))
+	if (!atomic_exchange(why, true))
 		(void)!write(session->failed_event, &one, sizeof(one));
+}
+
+void session_fail(struct session *session)
+{
+	end_run(session, &session->failed);
 }
 
 void session_kill(struct session *session)
 {
-	const uint64_t one = 1;
+	end_run(session, &session->killed);
+}
 
-	if (!atomic_exchange(&session->killed, true))
-		(void)!write(session->failed_event, &one, sizeof(one));
+void session_took(struct session *session, pid_t pid, int status)
+{
+	if (pid != session->tool)
+		return;
+	session->tool_status = status;
+	session->tool_taken = true;
 }
 
 bool session_is_over(const struct session *session)
@@ -198,7 +209,7 @@ static bool is_guarded(const struct call *call, const struct access *access)
 
 	if (guard_forbids(&session->guard, access, folder))
 		return true;
-	if (access->class != CLASS_FILE || !access->path)
+	if (!session->rewrites || access->class != CLASS_FILE || !access->path)
 		return false;
 	place.path = names_place(session, access->path, buf);
 	return place.path && guard_forbids(&session->guard, &place, folder);
@@ -248,6 +259,19 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 	return observe;
 }
 
+/* False: the caller is gone or the run is over, and *ret says so. */
+static bool goes_on(const struct call *call, struct reply *ret)
+{
+	*ret = reply_error(EACCES);
+	if (!call_valid(call))
+		*ret = reply_none();
+	else if (session_is_over(call->session))
+		*ret = reply_over(call->session, EACCES);
+	else
+		return true;
+	return false;
+}
+
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 {
 	struct access access = {.class = ask->class, .endpoint = ask->endpoint};
@@ -255,15 +279,8 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 	const char *detail = NULL;
 	char buf[PATH_MAX];
 
-	*ret = reply_error(EACCES);
-	if (!call_valid(call)) {
-		*ret = reply_none();
+	if (!goes_on(call, ret))
 		return false;
-	}
-	if (session_is_over(call->session)) {
-		*ret = reply_over(call->session, EACCES);
-		return false;
-	}
 	access.path = ask->path ? policy_name(call, ask->path, buf) : NULL;
 	for (size_t i = 0; i < ask->op_count; i++) {
 		access.op = ask->ops[i];
@@ -305,12 +322,7 @@ bool call_permit_look(struct call *call, const struct ask *ask, struct reply *re
 	struct verdict verdict = {.decision = DECISION_DENY, .error = ENOENT};
 	char buf[PATH_MAX];
 
-	*ret = reply_error(EACCES);
-	if (!call_valid(call)) {
-		*ret = reply_none();
-		return false;
-	}
-	if (atomic_load_explicit(&call->session->failed, memory_order_relaxed))
+	if (!goes_on(call, ret))
 		return false;
 	access.path = policy_name(call, ask->path, buf);
 	if (is_stranger(ask->path, access.path)) {

@@ -70,15 +70,6 @@ static const char *verify(struct call *call, int image, int script, char ret_nam
 	return NULL;
 }
 
-/* The tracee's end, of which its parent hears only when we have. */
-static void took(struct call *call, pid_t pid, int status)
-{
-	if (pid != call->session->tool)
-		return;
-	call->session->tool_status = status;
-	call->session->tool_taken = true;
-}
-
 /* Lets the tracee go on, with `sig` if not 0. One that cannot was killed. */
 static void detach(struct call *call, pid_t pid, int sig)
 {
@@ -89,7 +80,7 @@ static void detach(struct call *call, pid_t pid, int sig)
 	while (waitpid(pid, &status, __WALL | __WNOTHREAD) == pid) {
 		if (WIFSTOPPED(status))
 			continue;
-		took(call, pid, status);
+		session_took(call->session, pid, status);
 		return;
 	}
 }
@@ -127,7 +118,7 @@ static void await(struct call *call, int image, int script, uint64_t parent)
 		if (pid < 0)
 			return;
 		if (!WIFSTOPPED(status)) {
-			took(call, pid, status); /* killed, or another thread's exec ended it */
+			session_took(call->session, pid, status); /* killed, or another thread's exec ended it */
 			return;
 		}
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {

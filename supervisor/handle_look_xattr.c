@@ -9,6 +9,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/handlers.h"
+#include "supervisor/host.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/subject.h"
 #include "supervisor/tracee.h"
@@ -30,7 +31,7 @@ static bool is_open_file(struct call *call, int dirfd, int flags, struct subject
 {
 	int error;
 
-	if (subject->path[0] || !(flags & AT_EMPTY_PATH) || dirfd < 0)
+	if (!subject_is_file(subject, dirfd, flags))
 		return false;
 	error = resolve_open_file(call, dirfd, &subject->object);
 	*reply = error < 0 ? tracee_failed(call, error) : reply_none();
@@ -132,12 +133,6 @@ struct reply handle_llistxattr(struct call *call)
 	return by_name(call, false, AT_SYMLINK_NOFOLLOW);
 }
 
-/* The kernel that runs does not know the call. */
-static bool unknown_here(int nr)
-{
-	return syscall(nr, -1, NULL, -1, NULL, NULL, 0) < 0 && errno == ENOSYS;
-}
-
 /* getxattrat(2), 6.13: dirfd, path, flags, name, struct xattr_args, size */
 struct reply handle_getxattrat(struct call *call)
 {
@@ -145,7 +140,7 @@ struct reply handle_getxattrat(struct call *call)
 	struct kernel_xattr_args operands;
 	int error;
 
-	if (unknown_here(PROCTOR_SYS_getxattrat))
+	if (!host_has_call(PROCTOR_SYS_getxattrat))
 		return reply_error(ENOSYS);
 	error = tracee_read_struct(call, args[4], args[5], &operands, sizeof(operands));
 	if (error == -E2BIG || error == -EINVAL)
@@ -170,7 +165,7 @@ struct reply handle_listxattrat(struct call *call)
 {
 	const uint64_t *args = call->request.args;
 
-	if (unknown_here(PROCTOR_SYS_listxattrat))
+	if (!host_has_call(PROCTOR_SYS_listxattrat))
 		return reply_error(ENOSYS);
 	return do_inquire(call, &(struct inquiry){
 					.dirfd = (int)args[0],
@@ -192,7 +187,7 @@ struct reply handle_file_getattr(struct call *call)
 	long result;
 	int error;
 
-	if (unknown_here(PROCTOR_SYS_file_getattr))
+	if (!host_has_call(PROCTOR_SYS_file_getattr))
 		return reply_error(ENOSYS);
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return reply_error(EINVAL);

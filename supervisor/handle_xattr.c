@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/handlers.h"
+#include "supervisor/host.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/subject.h"
 #include "supervisor/tracee.h"
@@ -116,7 +117,7 @@ static struct reply do_xattr(struct call *call, const struct change *change)
 			       &reply))
 		return reply;
 	/* An empty path is the open file, which an O_PATH descriptor is not. */
-	if (!subject.path[0] && (change->flags & AT_EMPTY_PATH) && change->dirfd >= 0) {
+	if (subject_is_file(&subject, change->dirfd, change->flags)) {
 		if (!subject_take_file(call, OP_ATTR, change->dirfd, &subject, &reply))
 			return reply;
 		return change_file(change, &attribute, subject.object.fd);
@@ -183,12 +184,6 @@ struct reply handle_fremovexattr(struct call *call)
 	return by_name(call, false, true, 0);
 }
 
-/* The kernel that runs does not know the call: as if it had been made there. */
-static bool unknown_here(int nr)
-{
-	return syscall(nr, -1, NULL, -1, NULL, NULL, 0) < 0 && errno == ENOSYS;
-}
-
 /* setxattrat(2), 6.13: dirfd, path, flags, name, struct xattr_args, size */
 struct reply handle_setxattrat(struct call *call)
 {
@@ -202,7 +197,7 @@ struct reply handle_setxattrat(struct call *call)
 	};
 	int error;
 
-	if (unknown_here(PROCTOR_SYS_setxattrat))
+	if (!host_has_call(PROCTOR_SYS_setxattrat))
 		return reply_error(ENOSYS);
 	error = tracee_read_struct(call, args[4], args[5], &change.args, sizeof(change.args));
 	if (error < 0)
@@ -215,7 +210,7 @@ struct reply handle_removexattrat(struct call *call)
 {
 	const uint64_t *args = call->request.args;
 
-	if (unknown_here(PROCTOR_SYS_removexattrat))
+	if (!host_has_call(PROCTOR_SYS_removexattrat))
 		return reply_error(ENOSYS);
 	return do_xattr(call, &(struct change){
 				      .dirfd = (int)args[0],
@@ -237,7 +232,7 @@ struct reply handle_file_setattr(struct call *call)
 	struct reply reply;
 	int error;
 
-	if (unknown_here(nr))
+	if (!host_has_call(nr))
 		return reply_error(ENOSYS);
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return reply_error(EINVAL);
@@ -249,7 +244,7 @@ struct reply handle_file_setattr(struct call *call)
 		return reply_error(EINVAL);
 	if (!subject_read_path(call, args[1], flags, flags, true, &subject, &reply))
 		return reply;
-	if (!subject.path[0] && (flags & AT_EMPTY_PATH) && (int)args[0] >= 0) {
+	if (subject_is_file(&subject, (int)args[0], flags)) {
 		if (!subject_take_file(call, OP_ATTR, (int)args[0], &subject, &reply))
 			return reply;
 		return reply_result(syscall(nr, subject.object.fd, "", &attr, sizeof(attr),

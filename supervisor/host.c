@@ -119,6 +119,11 @@ void host_probe(struct host *ret)
 	close(out[0]);
 }
 
+bool host_has_call(int nr)
+{
+	return syscall(nr, -1, NULL, -1, NULL, NULL, 0) >= 0 || errno != ENOSYS;
+}
+
 int host_check(const struct host *host, struct error *err)
 {
 	if (!host->notify)

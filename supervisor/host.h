@@ -27,6 +27,10 @@ void host_probe_quick(struct host *ret);
 /* Everything, by trying in a child that ends at once; for `doctor`. */
 void host_probe(struct host *ret);
 
+/* False: this kernel does not know the system call `nr`, one that takes a dirfd first: it is to fail
+ * with ENOSYS as if it had been made there. */
+bool host_has_call(int nr);
+
 /* 0 when the notify engine is safe on a fully probed host; else -1 and *err says what is missing
  * and what to do. */
 int host_check(const struct host *host, struct error *err);

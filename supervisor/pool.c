@@ -293,6 +293,22 @@ static int add_worker(struct pool *pool)
 	return 0;
 }
 
+static sigset_t interrupts(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, INTERRUPT_SIGNAL);
+	return mask;
+}
+
+void interrupts_mask(int how)
+{
+	const sigset_t mask = interrupts();
+
+	pthread_sigmask(how, &mask, NULL);
+}
+
 static void on_interrupt(int sig)
 {
 	(void)sig;
@@ -303,7 +319,6 @@ int pool_start(struct session *session, struct error *err)
 	struct sigaction interrupt = {.sa_handler = on_interrupt}; /* no SA_RESTART: EINTR */
 	struct pool *pool = calloc(1, sizeof(*pool));
 	pthread_condattr_t attr;
-	sigset_t mask;
 	int error;
 
 	if (!pool)
@@ -319,9 +334,7 @@ int pool_start(struct session *session, struct error *err)
 	pool->apart = true;
 	set_apart(pool, false);
 	sigaction(INTERRUPT_SIGNAL, &interrupt, NULL);
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &mask, NULL); /* workers inherit it */
+	interrupts_mask(SIG_BLOCK); /* workers inherit it */
 
 	/* The first, and the one that is parked. */
 	pthread_mutex_lock(&pool->lock);
@@ -339,15 +352,13 @@ void blocking_begin(struct call *call)
 	const uint64_t one = 1;
 	struct worker *worker = call->worker;
 	struct pool *pool = worker->pool;
-	sigset_t mask;
+	const sigset_t mask = interrupts();
 
 	stand_in(worker);
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
 	/* One that came too late for the last wait is not meant for this one. */
 	while (sigtimedwait(&mask, NULL, &now) > 0)
 		;
-	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+	interrupts_mask(SIG_UNBLOCK);
 	pthread_mutex_lock(&pool->lock);
 	worker->blocking = true;
 	worker->request_id = call->request.id;
@@ -362,15 +373,12 @@ void blocking_end(struct call *call)
 {
 	struct worker *worker = call->worker;
 	int saved = errno;
-	sigset_t mask;
 
 	pthread_mutex_lock(&worker->pool->lock);
 	worker->blocking = false;
 	worker->pool->blocked--;
 	pthread_mutex_unlock(&worker->pool->lock);
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	interrupts_mask(SIG_BLOCK);
 	errno = saved;
 }
 

@@ -28,6 +28,9 @@ void blocking_end(struct call *call);
 /* What interrupts a worker (EINTR); blocked in all of them but for a wait that may be interrupted. */
 enum { INTERRUPT_SIGNAL = SIGUSR1 };
 
+/* SIG_BLOCK or SIG_UNBLOCK for it, in the calling thread. */
+void interrupts_mask(int how);
+
 /* The reply to a bracketed call that gave EINTR: the kernel restarts the tool's call or makes it
  * EINTR, as the tool's own signal handler was set up. */
 struct reply blocking_interrupted(void);

@@ -38,16 +38,6 @@ struct remote {
 	bool gone;
 };
 
-/* The end of the tool's first process, of which its parent hears only when we have. */
-static void took(struct remote *remote, int status)
-{
-	remote->gone = true;
-	if (remote->tid != remote->call->session->tool)
-		return;
-	remote->call->session->tool_status = status;
-	remote->call->session->tool_taken = true;
-}
-
 /* From here on a wait is interrupted every second. False: it cannot be. */
 static bool begin_patience(struct remote *remote)
 {
@@ -56,25 +46,18 @@ static bool begin_patience(struct remote *remote)
 		.sigev_notify = SIGEV_THREAD_ID,
 		.sigev_signo = INTERRUPT_SIGNAL,
 	};
-	sigset_t mask;
 
 	event._sigev_un._tid = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, &remote->timer) < 0)
 		return false;
 	timer_settime(remote->timer, 0, &second, NULL);
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+	interrupts_mask(SIG_UNBLOCK);
 	return true;
 }
 
 static void end_patience(struct remote *remote)
 {
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	interrupts_mask(SIG_BLOCK);
 	timer_delete(remote->timer);
 }
 
@@ -89,7 +72,8 @@ static int wait_stop(struct remote *remote)
 		if (pid == remote->tid && WIFSTOPPED(status))
 			return status >> 8;
 		if (pid == remote->tid) {
-			took(remote, status);
+			session_took(remote->call->session, pid, status);
+			remote->gone = true;
 			return -1;
 		}
 		if (pid < 0 && errno != EINTR) {

@@ -87,6 +87,12 @@ void session_fail(struct session *session);
 /* Ends the tool (on_block: kill): no further call is allowed, the tool's tree is killed, exit 137. */
 void session_kill(struct session *session);
 
+/*
+ * A worker that traces has waited for `pid`, which ended with `status`: of the tool's first process,
+ * its parent, the main loop, hears only so. Under trace_lock.
+ */
+void session_took(struct session *session, pid_t pid, int status);
+
 /* True when the run ends and nothing is allowed any more. */
 bool session_is_over(const struct session *session);
 

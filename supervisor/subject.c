@@ -79,6 +79,11 @@ bool subject_take_path(struct call *call, enum access_op op, int dirfd, uint64_t
 	       subject_resolve(call, op, dirfd, flags, ret, reply);
 }
 
+bool subject_is_file(const struct subject *subject, int dirfd, int flags)
+{
+	return !subject->path[0] && (flags & AT_EMPTY_PATH) && dirfd >= 0;
+}
+
 bool subject_take_file(struct call *call, enum access_op op, int fd, struct subject *ret,
 		       struct reply *reply)
 {

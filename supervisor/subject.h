@@ -36,6 +36,9 @@ bool subject_look(struct call *call, int dirfd, int flags, struct subject *subje
 bool subject_take_path(struct call *call, enum access_op op, int dirfd, uint64_t addr, int flags,
 		       int known, struct subject *ret, struct reply *reply);
 
+/* True when the path that was read is empty and stands for the file that is open as `dirfd`. */
+bool subject_is_file(const struct subject *subject, int dirfd, int flags);
+
 /* Takes the open file itself: what it may not be used for (O_PATH), the kernel says. */
 bool subject_take_file(struct call *call, enum access_op op, int fd, struct subject *ret,
 		       struct reply *reply);
