@@ -264,7 +264,6 @@ static void assemble_passing(struct assembler *assembler, const struct sensitivi
 	unsigned short to_rest[FRONT_MAX];
 	const struct syscall_row *rows;
 	size_t to_rest_count = 0;
-	int next = 0; /* the least number not decided on yet */
 	size_t count;
 
 	rows = syscall_rows(&count);
@@ -278,15 +277,12 @@ static void assemble_passing(struct assembler *assembler, const struct sensitivi
 			i++;
 			continue;
 		}
-		if (rows[i].nr > next) {
-			emit(assembler, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-								     (unsigned int)rows[i].nr, 1, 0));
-			to_rest[to_rest_count++] = assembler->len;
-			emit(assembler, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
-		}
-		next = rows[end - 1].nr + 1;
 		emit(assembler, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-							     (unsigned int)next, 1, 0));
+							     (unsigned int)rows[i].nr, 1, 0));
+		to_rest[to_rest_count++] = assembler->len;
+		emit(assembler, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+		emit(assembler, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
+							     (unsigned int)rows[end - 1].nr, 1, 0));
 		give(assembler, SECCOMP_RET_ALLOW);
 		i = end;
 	}
