@@ -27,11 +27,6 @@ static const struct mapping {
 	{"", "", "", "process", "access"},
 };
 
-static bool fits(const char *wanted, const char *found)
-{
-	return !*wanted || (found && !strcmp(wanted, found));
-}
-
 static json_t *event_of(const json_t *record)
 {
 	const struct mapping *mapping = mappings;
@@ -42,8 +37,8 @@ static json_t *event_of(const json_t *record)
 	const char *outcome = "unknown";
 	json_t *types;
 
-	while (!fits(mapping->event, name) || !fits(mapping->class, export_text(record, "class")) ||
-	       !fits(mapping->op, op))
+	while (!export_fits(mapping->event, name) || !export_fits(mapping->class, export_text(record, "class")) ||
+	       !export_fits(mapping->op, op))
 		mapping++;
 	types = json_pack("[s]", mapping->type);
 	/* A record is written before the call is carried out: of an allowed one the end is open. */
@@ -136,15 +131,8 @@ static json_t *own_fields(const json_t *record)
 		"session", "event", "class", "syscall", "arg", "to",      "flags",  "args", "decision",
 		"stack",   "prev",  "hash",  "counts",  "log", "command", "dropped", "usage",
 	};
-	json_t *rest = json_object();
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		json_t *value = json_object_get(record, fields[i]);
-
-		if (value)
-			json_object_set(rest, fields[i], value);
-	}
-	return rest;
+	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
 json_t *export_ecs(const json_t *record, const json_t *start)

@@ -12,6 +12,24 @@ const char *export_text(const json_t *record, const char *field)
 	return json_string_value(json_object_get(record, field));
 }
 
+bool export_fits(const char *wanted, const char *found)
+{
+	return !*wanted || (found && !strcmp(wanted, found));
+}
+
+json_t *export_pick(const json_t *record, const char *const *fields, size_t count)
+{
+	json_t *picked = json_object();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = json_object_get(record, fields[i]);
+
+		if (value)
+			json_object_set(picked, fields[i], value);
+	}
+	return picked;
+}
+
 char *export_words(const json_t *list)
 {
 	size_t size = 1;

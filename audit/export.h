@@ -29,6 +29,12 @@ json_t *export_ecs(const json_t *record, const json_t *start);
 /* The text of a field, NULL when it is not there or no text. */
 const char *export_text(const json_t *record, const char *field);
 
+/* True when a mapping's text is empty, which matches any, or what was found. */
+bool export_fits(const char *wanted, const char *found);
+
+/* A new object of those of the `count` fields that the record has. */
+json_t *export_pick(const json_t *record, const char *const *fields, size_t count);
+
 /* Joined by spaces; NULL when it is no list. free() it. */
 char *export_words(const json_t *list);
 

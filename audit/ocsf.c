@@ -61,11 +61,6 @@ static const char *class_name(int uid)
 	}
 }
 
-static bool fits(const char *wanted, const char *found)
-{
-	return !*wanted || (found && !strcmp(wanted, found));
-}
-
 static struct mapping mapping_of(const json_t *record)
 {
 	const struct mapping *mapping = mappings;
@@ -73,9 +68,9 @@ static struct mapping mapping_of(const json_t *record)
 	struct export_address address;
 	struct mapping found;
 
-	while (!fits(mapping->event, export_text(record, "event")) ||
-	       !fits(mapping->class, export_text(record, "class")) ||
-	       !fits(mapping->op, export_text(record, "op")))
+	while (!export_fits(mapping->event, export_text(record, "event")) ||
+	       !export_fits(mapping->class, export_text(record, "class")) ||
+	       !export_fits(mapping->op, export_text(record, "op")))
 		mapping++;
 	found = *mapping;
 	/* A question about a name: to a resolver, or one that was answered here. */
@@ -143,7 +138,7 @@ static json_t *target_process(const json_t *record, const json_t *start)
 	AUTO_FREE char *words = NULL;
 	json_t *process = process_of(record, start);
 
-	if (!fits("start", export_text(record, "event")) && !path)
+	if (!export_fits("start", export_text(record, "event")) && !path)
 		return process;
 	if (!path)
 		args = json_object_get(record, "command");
@@ -174,7 +169,7 @@ static json_t *endpoint_of(const json_t *record)
 static void set_connection(json_t *event, const json_t *record)
 {
 	const char *endpoint = export_text(record, "endpoint");
-	const int direction = fits("Listen", export_text(event, "activity_name")) ? 1 : 2;
+	const int direction = export_fits("Listen", export_text(event, "activity_name")) ? 1 : 2;
 	struct export_address address;
 
 	json_object_set_new(event, "connection_info",
@@ -209,7 +204,7 @@ static void set_subject(json_t *event, const json_t *record, const json_t *start
 		json_object_set_new(event, "dst_endpoint", endpoint_of(record));
 		break;
 	case CLASS_UID_NETWORK:
-		json_object_set_new(event, fits("Listen", export_text(event, "activity_name"))
+		json_object_set_new(event, export_fits("Listen", export_text(event, "activity_name"))
 						   ? "src_endpoint"
 						   : "dst_endpoint",
 				    endpoint_of(record));
@@ -272,15 +267,8 @@ static json_t *unmapped(const json_t *record)
 		"event", "syscall", "arg",  "to",   "flags", "exec_id", "parent_exec_id",
 		"stack", "counts",  "prev", "hash", "usage",
 	};
-	json_t *rest = json_object();
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		json_t *value = json_object_get(record, fields[i]);
-
-		if (value)
-			json_object_set(rest, fields[i], value);
-	}
-	return rest;
+	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
 json_t *export_ocsf(const json_t *record, const json_t *start)

@@ -241,6 +241,20 @@ static bool wait_for_more(struct log_command *command, struct reader *reader, un
 	return reader_retry(reader) == 0;
 }
 
+/* Says what went wrong; what the tool may have chosen in it does nothing to a terminal. */
+static int complain(const char *path, const char *what)
+{
+	fflush(stdout);
+	fputs("proctor log: ", stderr);
+	if (path) {
+		terminal_print(stderr, path, SIZE_MAX);
+		fputs(": ", stderr);
+	}
+	terminal_print(stderr, what, SIZE_MAX);
+	fputc('\n', stderr);
+	return EXIT_PROCTOR_FAILED;
+}
+
 static int print_log(struct log_command *command, struct reader *reader, const char *path,
 		     struct error *err)
 {
@@ -279,11 +293,8 @@ static int print(struct log_command *command, const char *path)
 	if (r == 0)
 		r = print_log(command, &reader, path, &err);
 	reader_close(&reader);
-	if (r < 0) {
-		fflush(stdout);
-		fprintf(stderr, "proctor log: %s\n", err.message);
-		return EXIT_PROCTOR_FAILED;
-	}
+	if (r < 0)
+		return complain(NULL, err.message);
 	return finish_output(command->faults ? EXIT_FOUND : 0);
 }
 
@@ -295,16 +306,12 @@ static int verify(const char *path)
 	uint64_t line = 0;
 	int r = audit_verify(path, &line, &err);
 
-	if (r != 0) {
-		fputs("proctor log: ", stderr);
-		if (r > 0) {
-			terminal_print(stderr, path, SIZE_MAX);
-			fputs(": ", stderr);
-		}
-		terminal_print(stderr, err.message, SIZE_MAX);
-		fputc('\n', stderr);
-		return r > 0 ? EXIT_FOUND : EXIT_PROCTOR_FAILED;
+	if (r > 0) {
+		complain(path, err.message);
+		return EXIT_FOUND;
 	}
+	if (r < 0)
+		return complain(NULL, err.message);
 	terminal_print(stdout, path, SIZE_MAX);
 	printf(": %" PRIu64 " records, the chain is whole\n", line);
 	if (err.message[0])
@@ -335,12 +342,8 @@ int cmd_log(int argc, char **argv)
 		code = usage_error("log", "expected one session or file");
 	if (code == 0) {
 		path = log_file_find(command.context.home, optind < argc ? argv[optind] : NULL, &err);
-		if (!path) {
-			fputs("proctor log: ", stderr);
-			terminal_print(stderr, err.message, SIZE_MAX);
-			fputc('\n', stderr);
-			code = EXIT_PROCTOR_FAILED;
-		}
+		if (!path)
+			code = complain(NULL, err.message);
 	}
 	if (code == 0)
 		code = command.verify ? verify(path) : print(&command, path);
