@@ -26,14 +26,6 @@ static void add_match(struct listing *listing, const struct policy_match *match)
 	listing->count++;
 }
 
-static bool matches_path(const struct rule *rule, const char *path)
-{
-	for (size_t i = 0; i < rule->pattern_count; i++)
-		if (pattern_match(&rule->patterns[i], path))
-			return true;
-	return false;
-}
-
 static const struct rule *endpoint_taken_back(const struct rule *rule,
 					      const struct endpoint *endpoint, const char *host)
 {
@@ -65,7 +57,7 @@ static bool matches(const struct listing *listing, const struct rule *rule,
 		    const struct rule **ret_taken)
 {
 	if (listing->path) {
-		if (!matches_path(rule, listing->path))
+		if (!rule_matches_path(rule, listing->path))
 			return false;
 		*ret_taken = rule_taken_back(rule, listing->path);
 		return true;

@@ -12,11 +12,6 @@
 
 /* --------------------------------------------------------------------- warnings */
 
-static bool is_builtin_file(const char *file)
-{
-	return !strncmp(file, "profile:", 8);
-}
-
 /* The line of a rule, of *ret_len bytes; NULL: not known. */
 static const char *line_of(const struct policy *policy, const struct rule_source *rule,
 			   size_t *ret_len)
@@ -355,7 +350,7 @@ static void check_exceptions(struct lint *lint)
 static void check_links(struct lint *lint, const struct rule *rule)
 {
 	/* A built-in one is written for many hosts, on which other names are links. */
-	if (is_builtin_file(rule->source.file))
+	if (policy_is_builtin(rule->source.file))
 		return;
 	for (size_t i = 0; i < rule->pattern_count; i++) {
 		const char *literal = rule->patterns[i].literal;

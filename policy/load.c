@@ -158,13 +158,15 @@ static bool open_user_profile(struct loader *loader, const char *name, struct op
 	return true;
 }
 
+static const char builtin_prefix[] = "profile:";
+
 static bool open_builtin_profile(struct loader *loader, const char *name, struct opened *ret)
 {
 	const char *text = policy_profile_text(name);
 
 	if (!text)
 		return false;
-	ret->file = memory_printf(loader->memory, "profile:%s", name);
+	ret->file = memory_printf(loader->memory, "%s%s", builtin_prefix, name);
 	ret->identity = ret->file;
 	ret->folder = loader->context->cwd ? loader->context->cwd : "/";
 	ret->text = text;
@@ -287,8 +289,9 @@ static const char *extended_name(struct loader *loader, const struct document *d
 void loader_extend(struct loader *loader, const struct document *document,
 		   const struct node *entry)
 {
-	bool builtin = !strncmp(document->file, "profile:", 8);
-	const char *base = builtin ? NULL : folder_of(loader->memory, document->file);
+	const char *base = policy_is_builtin(document->file)
+				   ? NULL
+				   : folder_of(loader->memory, document->file);
 	const char *name = extended_name(loader, document, entry);
 	struct opened opened = {.parent = loader->opened};
 	const char *wrong;
@@ -361,6 +364,11 @@ void policy_free(struct policy *policy)
 		return;
 	memory_free(&policy->memory);
 	free(policy);
+}
+
+bool policy_is_builtin(const char *file)
+{
+	return !strncmp(file, builtin_prefix, strlen(builtin_prefix));
 }
 
 size_t policy_sources(const struct policy *policy, const struct policy_source **ret)

@@ -150,10 +150,7 @@ static const struct rule *entry_obstacle(const struct policy *policy, const char
 
 static bool rule_names(const struct rule *rule, const char *path)
 {
-	for (size_t i = 0; i < rule->pattern_count; i++)
-		if (pattern_match(&rule->patterns[i], path))
-			return !rule_taken_back(rule, path);
-	return false;
+	return rule_matches_path(rule, path) && !rule_taken_back(rule, path);
 }
 
 /* An exec rule with conditions that may give at `to` what it does not give at `from`. */

@@ -296,6 +296,9 @@ struct policy_source {
 	size_t len;
 };
 
+/* True for the file of a built-in profile. */
+bool policy_is_builtin(const char *file);
+
 size_t policy_sources(const struct policy *policy, const struct policy_source **ret);
 
 /*

@@ -190,12 +190,7 @@ static bool fits(const struct rule *rule, const struct endpoint *endpoint, const
 {
 	if (rule->endpoint)
 		return endpoint_pattern_match(rule->endpoint, endpoint, host);
-	if (endpoint->transport != TRANSPORT_UNIX)
-		return false;
-	for (size_t i = 0; i < rule->pattern_count; i++)
-		if (pattern_match(&rule->patterns[i], endpoint->path))
-			return true;
-	return false;
+	return endpoint->transport == TRANSPORT_UNIX && rule_matches_path(rule, endpoint->path);
 }
 
 const struct endpoint_rewrite *endpoint_rewrites_find(const struct endpoint_rewrites *rewrites,

@@ -40,6 +40,19 @@ static const struct pattern *reached(const struct rule *rule)
 	return &rule->patterns[rule->pattern_count - 1];
 }
 
+/* True for an entry that is a mapping with the two `fields`; faults in them are added. */
+static bool is_rewrite(struct loader *loader, const struct document *document,
+		       const struct key *key, const struct node *entry, const char *const *fields,
+		       const char *expected)
+{
+	if (entry->kind != NODE_MAPPING) {
+		loader_expected(loader, document, entry, expected);
+		return false;
+	}
+	check_fields(loader, document, key, entry, fields, 2);
+	return true;
+}
+
 static void add_path_rewrite(struct loader *loader, const struct document *document,
 			     const struct node *entry, struct path_rewrites *rewrites)
 {
@@ -68,19 +81,14 @@ void parse_path_rewrites(struct loader *loader, const struct document *document,
 {
 	static const char *const fields[] = {"path", "to", NULL};
 	const struct node *entries = list_of(loader, document, key, value, "{path, to} mappings");
-	struct policy *policy = loader->policy;
+	struct path_rewrites *rewrites = key->allow & RIGHT_EXEC ? &loader->policy->exec_rewrites
+								 : &loader->policy->file_rewrites;
 
 	for (size_t i = 0; entries && i < entries->count; i++) {
 		const struct node *entry = entries->items[i];
 
-		if (entry->kind != NODE_MAPPING) {
-			loader_expected(loader, document, entry, "{path: PATH, to: PATH}");
-			continue;
-		}
-		check_fields(loader, document, key, entry, fields, 2);
-		add_path_rewrite(loader, document, entry,
-				 key->allow & RIGHT_EXEC ? &policy->exec_rewrites
-							 : &policy->file_rewrites);
+		if (is_rewrite(loader, document, key, entry, fields, "{path: PATH, to: PATH}"))
+			add_path_rewrite(loader, document, entry, rewrites);
 	}
 }
 
@@ -176,11 +184,8 @@ void parse_endpoint_rewrites(struct loader *loader, const struct document *docum
 	for (size_t i = 0; entries && i < entries->count; i++) {
 		const struct node *entry = entries->items[i];
 
-		if (entry->kind != NODE_MAPPING) {
-			loader_expected(loader, document, entry, "{connect: ENDPOINT, to: ENDPOINT}");
-			continue;
-		}
-		check_fields(loader, document, key, entry, fields, 2);
-		add_endpoint_rewrite(loader, document, entry);
+		if (is_rewrite(loader, document, key, entry, fields,
+			       "{connect: ENDPOINT, to: ENDPOINT}"))
+			add_endpoint_rewrite(loader, document, entry);
 	}
 }

@@ -127,6 +127,14 @@ static const struct rule *last_exception(const struct rule_list *list, const cha
 	return last;
 }
 
+bool rule_matches_path(const struct rule *rule, const char *path)
+{
+	for (size_t i = 0; i < rule->pattern_count; i++)
+		if (pattern_match(&rule->patterns[i], path))
+			return true;
+	return false;
+}
+
 const struct rule *rule_taken_back(const struct rule *rule, const char *path)
 {
 	const struct rule *last = last_exception(rule->list, path);

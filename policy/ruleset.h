@@ -91,6 +91,9 @@ void ruleset_ask_path(const struct ruleset *ruleset, const char *path, struct qu
 void ruleset_ask_endpoint(const struct ruleset *ruleset, const struct endpoint *endpoint,
 			  const char *host, struct query *query);
 
+/* True when a pattern of the rule matches the path, whatever takes it back. */
+bool rule_matches_path(const struct rule *rule, const char *path);
+
 /* The "!" entry that takes the path from a rule that names it; NULL: none. */
 const struct rule *rule_taken_back(const struct rule *rule, const char *path);
 

@@ -124,7 +124,7 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 	if (error == 0 && config->profile_folder)
 		error = guard_add(guard, config->profile_folder);
 	for (size_t i = 0; i < count && error == 0; i++) {
-		if (strncmp(sources[i].file, "profile:", strlen("profile:")) != 0)
+		if (!policy_is_builtin(sources[i].file))
 			error = guard_add(guard, sources[i].file);
 	}
 	return error < 0 ? error_set(err, -error, "cannot start") : 0;
