@@ -15,15 +15,21 @@ KILLED = 128 + signal.SIGKILL
 FSIZE = 128 + signal.SIGXFSZ
 
 
+def plant_secret(t):
+    """A file that t.narrow() does not let the tool read."""
+    t.plant()
+    secret = t.outside + "/secret"
+    with open(secret, "w", encoding="ascii") as file:
+        file.write("secret\n")
+    return secret
+
+
 # ------------------------------------------------------------------ on_block
 
 @test
 def blocked_and_killed(t):
     """The first refused call is the last thing that the tool does, and its tree goes with it."""
-    t.plant()
-    secret = t.outside + "/secret"
-    with open(secret, "w", encoding="ascii") as file:
-        file.write("secret\n")
+    secret = plant_secret(t)
     script = (f"trap 'kill $(cat pid)' EXIT; sleep 1000 >out 2>&1 & echo $! >pid; echo before; "
               f"cat {secret} >copy; echo after; echo after >mark")
     native = t.native([SH, "-c", f"cat {secret}; echo after"])
@@ -68,10 +74,7 @@ def nothing_blocked_nothing_killed(t):
 
 @test
 def observing_kills_nothing(t):
-    t.plant()
-    secret = t.outside + "/secret"
-    with open(secret, "w", encoding="ascii") as file:
-        file.write("secret\n")
+    secret = plant_secret(t)
     run = t.run(["/bin/cat", secret], t.narrow(on_block="kill"), options=("-q", "--observe"))
     equal((run.code, run.out), (0, "secret\n"), run)
     equal([record["event"] for record in run.records], ["start", "would_block", "end"], run)
@@ -80,10 +83,7 @@ def observing_kills_nothing(t):
 @test
 def threads_that_race_with_the_kill(t):
     """Whatever else is under way when one call is refused, nothing of it is allowed later."""
-    t.plant()
-    secret = t.outside + "/secret"
-    with open(secret, "w", encoding="ascii") as file:
-        file.write("secret\n")
+    secret = plant_secret(t)
     script = (f"for i in 1 2 3 4; do (while :; do cat {secret}; done) & done; wait; echo after")
     run = t.run([SH, "-c", script], t.narrow(on_block="kill"))
     equal((run.code, run.out), (KILLED, ""), run)

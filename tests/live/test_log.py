@@ -237,30 +237,35 @@ def ocsf_faults(value, rules, where):
             yield from ocsf_faults(inner, OCSF["objects"][name], f"{where}.{name}")
 
 
+def exported(t, form, path, records):
+    """What `log --format` makes of the records of `path`, and of a real log: (event, record)."""
+    for source, originals in ((path, records), (some_log(t).log, None)):
+        run = log(t, "--format", form, source)
+        equal((run.code, run.err), (0, ""), run)
+        originals = originals or [json.loads(line) for line in open(source, encoding="utf-8")]
+        found = [json.loads(line) for line in run.out.splitlines()]
+        equal(len(found), len(originals))
+        yield from zip(found, originals)
+
+
 @test(once=True)
 def ocsf(t):
     """Required fields, enums and attributes as in the published schema."""
     path, records = every_kind(t)
     classes = {"file": 1001, "exec": 1007, "process": 1007, "system": 1003}
-    for source, originals in ((path, records), (some_log(t).log, None)):
-        run = log(t, "--format", "ocsf", source)
-        equal((run.code, run.err), (0, ""), run)
-        originals = originals or [json.loads(line) for line in open(source, encoding="utf-8")]
-        found = [json.loads(line) for line in run.out.splitlines()]
-        equal(len(found), len(originals))
-        for event, original in zip(found, originals):
-            rules = OCSF["classes"][str(event["class_uid"])]
-            faults = list(ocsf_faults(event, {**rules, "attributes": rules["attributes"] + ["unmapped"]},
-                                      "event"))
-            check(not faults, faults, event)
-            equal(event["category_uid"], rules["category_uid"])
-            equal(event["class_name"], rules["name"])
-            equal(event["type_uid"], event["class_uid"] * 100 + event["activity_id"])
-            check(event["time"] > 1.7e12)
-            if original.get("class") in classes:
-                equal(event["class_uid"], classes[original["class"]], original)
-            if original["event"] == "blocked":
-                equal((event["action_id"], event["disposition_id"]), (2, 2))
+    for event, original in exported(t, "ocsf", path, records):
+        rules = OCSF["classes"][str(event["class_uid"])]
+        faults = list(ocsf_faults(event, {**rules, "attributes": rules["attributes"] + ["unmapped"]},
+                                  "event"))
+        check(not faults, faults, event)
+        equal(event["category_uid"], rules["category_uid"])
+        equal(event["class_name"], rules["name"])
+        equal(event["type_uid"], event["class_uid"] * 100 + event["activity_id"])
+        check(event["time"] > 1.7e12)
+        if original.get("class") in classes:
+            equal(event["class_uid"], classes[original["class"]], original)
+        if original["event"] == "blocked":
+            equal((event["action_id"], event["disposition_id"]), (2, 2))
     run = log(t, "--format", "ocsf", path)
     found = {json.loads(line)["class_uid"] for line in run.out.splitlines()}
     equal(found, {1001, 1003, 1007, 4001, 4003})
@@ -276,24 +281,18 @@ def ecs(t):
     types = {"access", "allowed", "change", "connection", "creation", "deletion", "denied", "end",
              "info", "start"}
     path, records = every_kind(t)
-    for source, originals in ((path, records), (some_log(t).log, None)):
-        run = log(t, "--format", "ecs", source)
-        equal((run.code, run.err), (0, ""), run)
-        originals = originals or [json.loads(line) for line in open(source, encoding="utf-8")]
-        found = [json.loads(line) for line in run.out.splitlines()]
-        equal(len(found), len(originals))
-        for event, original in zip(found, originals):
-            check(event["@timestamp"] and event["ecs"]["version"], event)
-            check(event["event"]["kind"] in ("event", "alert"), event)
-            check(event["event"]["outcome"] in ("success", "failure", "unknown"), event)
-            check(set(event["event"]["type"]) <= types, event)
-            equal(event["event"]["category"], [categories.get(original.get("class"), "process")])
-            equal("denied" in event["event"]["type"], original["event"] == "blocked")
-            if original.get("path"):
-                equal(event["file"]["path"], original["path"])
-                equal(event["file"]["directory"], os.path.dirname(original["path"]))
-            if original.get("exec_id"):
-                check(event["process"]["entity_id"].endswith(f":{original['exec_id']}"), event)
+    for event, original in exported(t, "ecs", path, records):
+        check(event["@timestamp"] and event["ecs"]["version"], event)
+        check(event["event"]["kind"] in ("event", "alert"), event)
+        check(event["event"]["outcome"] in ("success", "failure", "unknown"), event)
+        check(set(event["event"]["type"]) <= types, event)
+        equal(event["event"]["category"], [categories.get(original.get("class"), "process")])
+        equal("denied" in event["event"]["type"], original["event"] == "blocked")
+        if original.get("path"):
+            equal(event["file"]["path"], original["path"])
+            equal(event["file"]["directory"], os.path.dirname(original["path"]))
+        if original.get("exec_id"):
+            check(event["process"]["entity_id"].endswith(f":{original['exec_id']}"), event)
 
 
 # ------------------------------------------------------------------ following

@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DOC = HERE.parent.parent / "doc"
 sys.path.insert(0, str(HERE))
 from test_check import ENV, PROCTOR
-from test_schema import dump
+from test_schema import dump, run_checks
 
 
 def sections(text):
@@ -78,14 +78,7 @@ def main():
                    for path in sorted(DOC.glob("*.[15]"))]
     else:
         print("skip: groff is not installed")
-    passed = failed = 0
-    for name, check in checks:
-        problems = list(check)
-        print(f"{'FAIL' if problems else 'ok  '} {name}")
-        for problem in problems:
-            print(f"     {problem}")
-        failed += bool(problems)
-        passed += not problems
+    passed, failed = run_checks(checks)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

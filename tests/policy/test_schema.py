@@ -113,20 +113,25 @@ def check_wrong(folder):
             yield f"{case.name}: taken, but: {said}"
 
 
+def run_checks(checks):
+    """Prints what each of the (name, problems) finds: the numbers of those passed and failed."""
+    counts = [0, 0]
+    for name, check in checks:
+        problems = list(check)
+        print(f"{'FAIL' if problems else 'ok  '} {name}")
+        for problem in problems:
+            print(f"     {problem}")
+        counts[bool(problems)] += 1
+    return counts
+
+
 def main():
-    passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="schema-") as folder:
         checks = [("the keys", check_keys()), ("what is right", check_right(folder)),
                   ("what is wrong", check_wrong(folder))]
         if jsonschema:
             jsonschema.Draft202012Validator.check_schema(SCHEMA)
-        for name, check in checks:
-            problems = list(check)
-            print(f"{'FAIL' if problems else 'ok  '} {name}")
-            for problem in problems:
-                print(f"     {problem}")
-            failed += bool(problems)
-            passed += not problems
+        passed, failed = run_checks(checks)
     print("with jsonschema, too" if jsonschema else "jsonschema is not installed")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
