@@ -34,6 +34,8 @@
 
 enum {
 	GRACE_MS = 100, /* between SIGTERM and SIGKILL for what the tool leaves behind */
+	CHILDREN_PATIENCE_MS = 20,
+	CHILDREN_LATE_MS = 100, /* until the next try */
 };
 
 struct supervisor {
@@ -46,6 +48,7 @@ struct supervisor {
 	uint64_t began;
 	bool ended;     /* the tool's first process */
 	bool stopped;
+	bool late; /* children have something to say, see lock_children() */
 	bool timed_out;
 	bool orphaned;  /* the guardian is dead */
 	int status;     /* of the tool's first process, waitpid(2) */
@@ -267,6 +270,19 @@ static void tell_stopped(struct supervisor *supervisor, int sig)
 	(void)!send(supervisor->channel, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* False when an exec is being traced for longer than this: it may hang in a file system, and the
+ * main loop must not. */
+static bool lock_children(struct session *session)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += CHILDREN_PATIENCE_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	return pthread_rwlock_clockwrlock(&session->trace_lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 /* Takes what children have to say: the tool's first process, and orphans of its tree. */
 static void on_children(struct supervisor *supervisor)
 {
@@ -274,7 +290,9 @@ static void on_children(struct supervisor *supervisor)
 
 	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info))
 		;
-	pthread_rwlock_wrlock(&supervisor->session.trace_lock);
+	supervisor->late = !lock_children(&supervisor->session);
+	if (supervisor->late)
+		return;
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(-1, &status,
@@ -342,12 +360,14 @@ static void serve(struct supervisor *supervisor)
 
 	while (!supervisor->ended && !supervisor->timed_out && !supervisor->orphaned &&
 	       !session_is_over(session)) {
-		int ready = poll(polls, sizeof(polls) / sizeof(polls[0]),
-				 watching ? BLOCKING_TICK_MS : -1);
+		const int tick = watching	    ? (int)BLOCKING_TICK_MS
+				 : supervisor->late ? (int)CHILDREN_LATE_MS
+						    : -1;
+		int ready = poll(polls, sizeof(polls) / sizeof(polls[0]), tick);
 
 		if (ready < 0)
 			continue;
-		if (polls[0].revents)
+		if (polls[0].revents || (supervisor->late && ready == 0))
 			on_children(supervisor);
 		if (polls[1].revents)
 			on_guardian(supervisor);

@@ -3,6 +3,7 @@
 """A tool that makes many calls, dies in the middle of one, or blocks in one."""
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 
 sys.dont_write_bytecode = True
 from harness import LONG, Skip, check, children, equal, main, test, wait_until
+from slow_fs import SlowFolder
 
 
 def memory_of(pid):
@@ -186,6 +188,37 @@ def descriptors_exhausted_by_the_tool(t):
                  "    try: os.wait()\n"
                  "    except ChildProcessError: break\n"], t.wide())
     equal((run.code, run.out), (0, "24\n" * 5), run)
+
+
+@test(once=True, user="root")
+def exec_that_hangs(t):
+    """From a file system that does not answer: the time limit holds, and signals are passed on."""
+    with open("/bin/true", "rb") as file:
+        image = file.read()
+    for act in ("limit", "signal"):
+        folder = f"{t.inside}/{act}"
+        os.mkdir(folder)
+        # We read the head; then the kernel hangs.
+        with SlowFolder(folder, image, 1) as slow:
+            line, _ = t.command(["/bin/sh", "-c", f"(exec {folder}/program) & (sleep 0.5 &); "
+                                 "trap 'echo taken; exit 3' TERM; wait"],
+                                t.wide(exec_deny=["/nowhere"]),
+                                options=("-q", "--timeout", "2s" if act == "limit" else "60s"))
+            process = t.spawn(line)
+            try:
+                check(slow.silent.wait(10), "the file was not read")
+                time.sleep(0.7)
+                if act == "signal":
+                    process.send_signal(signal.SIGTERM)
+                check(select.select([process.stdout], [], [], 5)[0], act, "is not noticed")
+                equal(process.stdout.readline(), "taken\n", act)
+                slow.go_on()
+                _, err = process.communicate(timeout=8)
+            finally:
+                slow.go_on()
+                process.kill()
+                process.communicate()
+            equal(process.returncode, 124 if act == "limit" else 3, act, err)
 
 
 @test
