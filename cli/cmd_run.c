@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -170,6 +171,8 @@ static void say(const char *what, const char *value)
 
 static void finished(const struct run_config *config, const struct run_outcome *outcome)
 {
+	const int flags = terminal_reclaim(STDERR_FILENO);
+
 	if (outcome->failure) {
 		say("failed:", outcome->failure);
 		if (outcome->audit && audit_failure(outcome->audit))
@@ -186,6 +189,8 @@ static void finished(const struct run_config *config, const struct run_outcome *
 		say("log:", audit_target(outcome->audit));
 	if (outcome->stats)
 		stats_print(outcome->stats, stderr);
+	if (flags >= 0)
+		fcntl(STDERR_FILENO, F_SETFL, flags);
 }
 
 /* What a run needs, found out before it starts. Owned. */

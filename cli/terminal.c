@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <termios.h>
 
 #include "core/utf8.h"
 
@@ -31,4 +33,14 @@ void terminal_print(FILE *out, const char *text, size_t max)
 		}
 		at += length;
 	}
+}
+
+int terminal_reclaim(int fd)
+{
+	const int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && (flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	(void)tcflow(fd, TCOON); /* no terminal: ENOTTY */
+	return flags;
 }

@@ -14,4 +14,11 @@
  */
 void terminal_print(FILE *out, const char *text, size_t max);
 
+/*
+ * Makes what is written to `fd` arrive, although the tool, which shares it, may have made it
+ * non-blocking and full, or stopped the terminal's output. Returns the file's status flags as they
+ * were, to be set again when all is written.
+ */
+int terminal_reclaim(int fd);
+
 #endif

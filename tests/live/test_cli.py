@@ -3,7 +3,9 @@
 """Commands, options, messages and exit codes; bad policies."""
 import os
 import re
+import select
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from harness import check, equal, main, test
@@ -141,6 +143,39 @@ def summary(t):
     run = proctor(t, "run", "-p", policy, "--", "/bin/cat", "file")
     check(f"{policy}:4" in run.err, run)
     check("allow it: " not in run.err, run)
+
+
+@test
+def summary_comes_whatever_the_tool_left(t):
+    """Standard error full and non-blocking; a terminal whose output it stopped."""
+    attempt = f"try: open('{t.outside}/new', 'w')\nexcept OSError: pass\n"
+    full = ("import fcntl, os\nfcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | "
+            "os.O_NONBLOCK)\n" + attempt +
+            "try:\n  while True: os.write(2, b'x' * 4096)\nexcept BlockingIOError: pass\n")
+    line, _ = t.command(["/usr/bin/python3", "-S", "-c", full], t.wide(), options=())
+    reader, writer = os.pipe()
+    process = t.spawn(line, stderr=writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        time.sleep(0.5) # by now it has ended, and its summary waits for the reader
+        check(b"proctor: blocked create" in pipe.read(), "no summary")
+    equal(process.wait(timeout=10), 0)
+    stopped = "import termios\ntermios.tcflow(2, termios.TCOOFF)\n" + attempt
+    line, _ = t.command(["/usr/bin/python3", "-S", "-c", stopped], t.wide(), options=())
+    master, terminal = os.openpty()
+    process = t.spawn(line, stderr=terminal)
+    os.close(terminal)
+    found = b""
+    try:
+        while select.select([master], [], [], 10)[0]:
+            found += os.read(master, 4096)
+    except OSError: # the other end is closed
+        pass
+    finally:
+        process.kill()
+        os.close(master)
+    check(b"proctor: blocked create" in found, "no summary:", found)
+    equal(process.wait(), 0)
 
 
 @test(once=True)
