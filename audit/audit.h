@@ -98,19 +98,28 @@ struct audit_start {
 };
 
 struct audit_config {
-	const char *session;    /* session id */
-	const char *target;     /* NULL: `folder`/audit.jsonl; "-": standard error;
-				   "unix:PATH": a stream socket; else a file, appended to */
-	const char *folder;     /* the session's folder; it exists */
+	const char *session; /* session id */
+	/*
+	 * Where it goes, to all of them: "-" standard error, "unix:PATH" a stream socket, else a
+	 * file, appended to. None: `folder`/audit.jsonl.
+	 */
+	const char *const *targets;
+	size_t target_count;
+	const char *folder;      /* the session's folder; it exists */
 	enum audit_level level;
+	uint64_t rotate_size;    /* bytes that a file may have; 0: any number */
+	unsigned int rotate_count; /* files kept besides the one that is written */
 };
 
 /*
- * Opens the log. A file is made with mode 0600 and O_APPEND, and locked for as
+ * Opens the log. Each target has a chain of its own. A file is made with mode 0600 and O_APPEND, and locked for as
  * long as it is open: a second session on it is refused. The chain starts with
  * "prev" of 64 zeros, in a log that holds records with the hash of its last
  * one; a torn last line (a writer killed in mid-write) is cut off, and `start`
  * says so. A file that does not end in a record is refused and left as it is.
+ * A file that would grow beyond `rotate_size` is renamed FILE.1, FILE.1 to FILE.2 and so on, and the
+ * chain goes on in a new FILE. What would become FILE.`rotate_count`+1 is removed; a record of event
+ * `limit` then says up to where.
  * The caller has SIGPIPE and SIGXFSZ ignored from here on, so that a closed
  * pipe and a file size limit are errors that can be reported.
  * Returns 0 and *ret, or a negative errno with *err set.
@@ -142,8 +151,9 @@ int audit_write_end(struct audit *audit, int exit_code, uint64_t duration_ns);
 /* The first error, as "cannot write FILE: reason"; NULL when there is none. */
 const char *audit_failure(struct audit *audit);
 
-/* Path of the log file, "-" or "unix:PATH". */
-const char *audit_target(const struct audit *audit);
+/* The targets, in the order of audit_config: the path of a log file, "-" or "unix:PATH". NULL
+ * behind the last. */
+const char *audit_target(const struct audit *audit, size_t index);
 
 /* Blocked (and would-block) attempts, equal ones folded. */
 struct audit_blocked {
@@ -173,10 +183,11 @@ const struct audit_blocked *audit_blocked_list(struct audit *audit, size_t *ret_
 uint64_t audit_blocked_total(struct audit *audit);
 
 /*
- * Checks a log file from its first line: each line a record, its hash that of
+ * Checks a log file from its first line, after those that were renamed FILE.1, FILE.2... by
+ * rotation: each line a record, its hash that of
  * its bytes, its prev the hash of the line before, seq 1, 2, 3... from each
  * `start` on. A file that holds several sessions, one after the other, has one
- * chain through all of them.
+ * chain through all of them. *err names the file by its last name when there are several.
  * Returns 0 and the number of lines, err->message then empty or, when the last
  * session has no `end` record, a note that says so: lines cut off the end
  * leave no other trace. Returns 1 with *ret_line the first line that was

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/chain.h"
@@ -92,23 +93,47 @@ static bool find_ending(const struct tail *tail, struct ending *ret)
 }
 
 /* Reads further and further back until the last line is whole. */
-static int read_ending(const struct sink *sink, struct tail *tail, struct ending *ret)
+static int read_ending(int fd, off_t end, struct tail *tail, struct ending *ret)
 {
-	char name[sizeof("/proc/self/fd/") + 12];
-	AUTO_CLOSE int fd = -1;
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", sink->fd);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	for (size_t want = TAIL_FIRST; want <= TAIL_MAX; want *= 4) {
-		int r = read_tail(fd, sink->end, want, tail);
+		int r = read_tail(fd, end, want, tail);
 
 		if (r < 0 || find_ending(tail, ret))
 			return r;
 	}
 	*ret = (struct ending){.torn = tail->bytes, .torn_len = tail->len};
 	return 0;
+}
+
+static int read_own_ending(const struct sink *sink, struct tail *tail, struct ending *ret)
+{
+	char name[sizeof("/proc/self/fd/") + 12];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", sink->fd);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : read_ending(fd, sink->end, tail, ret);
+}
+
+/* A writer was killed between renaming its file to FILE.1 and making a new one. */
+static void resume_rotated(const struct sink *sink, char ret_prev[DIGEST_HEX_SIZE])
+{
+	__attribute__((cleanup(free_tail))) struct tail tail = {0};
+	struct ending ending = {0};
+	struct chain_link link;
+	AUTO_FREE char *name = NULL;
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (asprintf(&name, "%s.1", sink->name) < 0) {
+		name = NULL;
+		return;
+	}
+	fd = openat(sink->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    read_ending(fd, st.st_size, &tail, &ending) == 0 && ending.line &&
+	    chain_find(ending.line, ending.line_len, &link) && chain_holds(ending.line, &link))
+		memcpy(ret_prev, link.hash, DIGEST_HEX_SIZE - 1);
 }
 
 int resume_chain(struct sink *sink, char ret_prev[DIGEST_HEX_SIZE], size_t *ret_torn,
@@ -121,9 +146,13 @@ int resume_chain(struct sink *sink, char ret_prev[DIGEST_HEX_SIZE], size_t *ret_
 
 	memcpy(ret_prev, CHAIN_FIRST, DIGEST_HEX_SIZE);
 	*ret_torn = 0;
-	if (!sink->regular || sink->end == 0)
+	if (!sink->regular)
 		return 0;
-	r = read_ending(sink, &tail, &ending);
+	if (sink->end == 0) {
+		resume_rotated(sink, ret_prev);
+		return 0;
+	}
+	r = read_own_ending(sink, &tail, &ending);
 	if (r < 0)
 		return error_set(err, -r, "cannot read the log '%s' to go on from its end",
 				 sink->target);

@@ -145,6 +145,31 @@ int sink_open(struct sink *ret, const char *target, struct error *err)
 	return 0;
 }
 
+int sink_renew(struct sink *sink)
+{
+	struct sink renewed = *sink;
+	struct stat st;
+	struct error err;
+	int r;
+
+	renewed.fd = openat(sink->dir_fd, sink->name,
+			    O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (renewed.fd < 0)
+		return -errno;
+	if (fstat(renewed.fd, &st) < 0)
+		r = -errno;
+	else
+		r = lock_file(&renewed, &st, &err);
+	if (r < 0) {
+		close_fd(&renewed.fd);
+		return r;
+	}
+	/* Only now: whoever waits for the lock finds the new file held. */
+	close_fd(&sink->fd);
+	*sink = renewed;
+	return 0;
+}
+
 /* Standard error may be non-blocking because somebody else made it so. */
 static int wait_writable(int fd)
 {

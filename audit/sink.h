@@ -43,6 +43,12 @@ int sink_open(struct sink *ret, const char *target, struct error *err);
 void sink_close(struct sink *sink);
 
 /*
+ * Goes on in a new file under the name of the regular file, which has been renamed away. Returns 0,
+ * or a negative errno; the sink is then as it was.
+ */
+int sink_renew(struct sink *sink);
+
+/*
  * Writes `len` bytes, all of them or none: what a failing write left in a
  * regular file is cut off again. Returns 0; -ESTALE when a regular file was
  * removed, replaced, truncated or written to by somebody else; -ETIMEDOUT when

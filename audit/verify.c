@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "audit/chain.h"
-#include "audit/reader.h"
+#include "audit/rotate.h"
 #include "core/cleanup.h"
 
 enum { HEX_LEN = DIGEST_HEX_SIZE - 1 };
 
 /* What is known when a line is looked at. */
 struct verifier {
-	struct reader reader;
+	struct row_reader row;
+	char removed[DIGEST_HEX_SIZE]; /* what the first line follows and is no longer there; or "" */
+	bool removal_said;             /* a later record says that rotation removed it */
 	char before[DIGEST_HEX_SIZE]; /* hash of the line before the last good one */
 	char last[DIGEST_HEX_SIZE];   /* hash of the last good line */
 	char *session;                /* of the last good line; NULL before the first */
@@ -26,6 +28,7 @@ struct verifier {
 struct place {
 	const char *event;
 	const char *session;
+	const char *detail; /* may be NULL */
 	uint64_t seq;
 };
 
@@ -35,6 +38,7 @@ static bool find_place(const json_t *record, struct place *ret)
 
 	ret->event = json_string_value(json_object_get(record, "event"));
 	ret->session = json_string_value(json_object_get(record, "session"));
+	ret->detail = json_string_value(json_object_get(record, "detail"));
 	ret->seq = (uint64_t)json_integer_value(seq);
 	return ret->event && ret->session && json_is_integer(seq) && json_integer_value(seq) > 0;
 }
@@ -53,10 +57,10 @@ static int bad(uint64_t line, uint64_t *ret_line, struct error *err, const char 
 static int broken_link(const struct verifier *v, const struct chain_link *link,
 		       const struct place *place, uint64_t *ret_line, struct error *err)
 {
-	uint64_t number = v->reader.number;
+	uint64_t number = v->row.reader.number;
 	bool same = v->session && !strcmp(v->session, place->session);
 
-	if (number == 1)
+	if (number == 1 && v->row.first)
 		return bad(number, ret_line, err,
 			   "is not the first record: lines before it were removed");
 	if (!memcmp(link->prev, v->before, HEX_LEN))
@@ -73,21 +77,46 @@ static int broken_link(const struct verifier *v, const struct chain_link *link,
 		   "them were removed");
 }
 
+/*
+ * The first line of a row whose oldest files are gone is taken as it is. It is sound if one of the
+ * records that follow says that rotation removed what stood before.
+ */
+static bool begins_shortened_row(struct verifier *v, const struct chain_link *link)
+{
+	if (!v->row.first || v->row.reader.number != 1 || !strcmp(v->row.name, v->row.file) ||
+	    !memcmp(link->prev, CHAIN_FIRST, HEX_LEN))
+		return false;
+	memcpy(v->removed, link->prev, HEX_LEN);
+	return true;
+}
+
+static void note_removal(struct verifier *v, const struct place *place)
+{
+	const size_t len = sizeof(ROTATION_REMOVED) - 1;
+
+	if (v->removed[0] && place->detail && !strcmp(place->event, "limit") &&
+	    !strncmp(place->detail, ROTATION_REMOVED, len) &&
+	    !strcmp(place->detail + len, v->removed))
+		v->removal_said = true;
+}
+
 static int check_place(struct verifier *v, const struct chain_link *link, const struct place *place,
 		       uint64_t *ret_line, struct error *err)
 {
 	bool starts = !strcmp(place->event, "start");
 	bool same = v->session && !strcmp(v->session, place->session);
 
+	if (begins_shortened_row(v, link))
+		return 0;
 	if (memcmp(link->prev, v->last, HEX_LEN) != 0)
 		return broken_link(v, link, place, ret_line, err);
 	if (starts && place->seq == 1)
 		return 0;
 	if (!same || v->ended)
-		return bad(v->reader.number, ret_line, err,
+		return bad(v->row.reader.number, ret_line, err,
 			   "was added: it belongs to no session that goes on here");
 	if (starts || place->seq != v->seq + 1)
-		return bad(v->reader.number, ret_line, err, "has the wrong number (seq)");
+		return bad(v->row.reader.number, ret_line, err, "has the wrong number (seq)");
 	return 0;
 }
 
@@ -108,7 +137,7 @@ static int remember(struct verifier *v, const struct chain_link *link, const str
 
 static int check_line(struct verifier *v, uint64_t *ret_line, struct error *err)
 {
-	const struct reader *reader = &v->reader;
+	const struct reader *reader = &v->row.reader;
 	struct chain_link link;
 	struct place place;
 	json_t *record;
@@ -130,31 +159,46 @@ static int check_line(struct verifier *v, uint64_t *ret_line, struct error *err)
 			   "is not a record: it was added or changed");
 	}
 	r = check_place(v, &link, &place, ret_line, err);
+	note_removal(v, &place);
 	if (r == 0 && remember(v, &link, &place) < 0)
 		r = error_set(err, ENOMEM, "cannot verify the log");
 	json_decref(record);
 	return r;
 }
 
-static int check_lines(struct verifier *v, const char *file, uint64_t *ret_line, struct error *err)
+/* After the last line. */
+static int check_end(struct verifier *v, uint64_t *ret_line, struct error *err)
 {
-	int r;
-
-	while ((r = reader_next(&v->reader)) > 0) {
-		r = check_line(v, ret_line, err);
-		if (r != 0)
-			return r;
-	}
-	if (r < 0)
-		return error_set(err, -r, "cannot read '%s'", file);
-	*ret_line = v->reader.number;
+	if (v->removed[0] && !v->removal_said)
+		return bad(1, ret_line, err,
+			   "of the oldest file is not the first record: lines before it were removed");
 	if (err)
 		*err = (struct error){0};
-	if (v->reader.number > 0 && !v->ended)
+	if (*ret_line > 0 && !v->ended)
 		error_set(err, 0,
 			  "the last session has no end record: it still runs, or was killed, or "
 			  "lines were removed from the end");
 	return 0;
+}
+
+static int check_lines(struct verifier *v, uint64_t *ret_line, struct error *err)
+{
+	uint64_t total = 0;
+	int r;
+
+	while ((r = row_next(&v->row)) > 0) {
+		total++;
+		r = check_line(v, ret_line, err);
+		if (r == 0)
+			continue;
+		if (r > 0 && strcmp(v->row.name, v->row.file) != 0)
+			error_prefix(err, "%s", basename(v->row.name));
+		return r;
+	}
+	if (r < 0)
+		return error_set(err, -r, "cannot read '%s'", v->row.name);
+	*ret_line = total;
+	return check_end(v, ret_line, err);
 }
 
 int audit_verify(const char *file, uint64_t *ret_line, struct error *err)
@@ -162,10 +206,10 @@ int audit_verify(const char *file, uint64_t *ret_line, struct error *err)
 	struct verifier v = {.before = "", .last = CHAIN_FIRST};
 	int r;
 
-	r = reader_open(&v.reader, file, err);
+	r = row_open(&v.row, file, err);
 	if (r == 0)
-		r = check_lines(&v, file, ret_line, err);
-	reader_close(&v.reader);
+		r = check_lines(&v, ret_line, err);
+	row_close(&v.row);
 	free(v.session);
 	return r;
 }

@@ -12,7 +12,7 @@
 
 #include "audit/audit.h"
 #include "audit/export.h"
-#include "audit/reader.h"
+#include "audit/rotate.h"
 #include "cli/cli.h"
 #include "cli/log_file.h"
 #include "cli/log_filter.h"
@@ -255,16 +255,16 @@ static int complain(const char *path, const char *what)
 	return EXIT_PROCTOR_FAILED;
 }
 
-static int print_log(struct log_command *command, struct reader *reader, const char *path,
-		     struct error *err)
+static int print_log(struct log_command *command, struct row_reader *row, struct error *err)
 {
+	struct reader *reader = &row->reader;
 	unsigned int quiet = 0;
 	int r;
 
 	for (;;) {
-		r = reader_next(reader);
+		r = row_next(row);
 		if (r < 0)
-			return error_set(err, -r, "cannot read '%s'", path);
+			return error_set(err, -r, "cannot read '%s'", row->name);
 		if (r > 0 && !reader->torn) {
 			quiet = 0;
 			take_line(command, reader);
@@ -286,13 +286,13 @@ static int print_log(struct log_command *command, struct reader *reader, const c
 
 static int print(struct log_command *command, const char *path)
 {
-	struct reader reader;
+	struct row_reader row;
 	struct error err = {0};
-	int r = reader_open(&reader, path, &err);
+	int r = row_open(&row, path, &err);
 
 	if (r == 0)
-		r = print_log(command, &reader, path, &err);
-	reader_close(&reader);
+		r = print_log(command, &row, &err);
+	row_close(&row);
 	if (r < 0)
 		return complain(NULL, err.message);
 	return finish_output(command->faults ? EXIT_FOUND : 0);

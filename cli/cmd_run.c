@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/run_result.h"
 #include "cli/session_folder.h"
 #include "cli/summary.h"
 #include "cli/terminal.h"
@@ -18,19 +20,25 @@
 #include "supervisor/run.h"
 #include "supervisor/stats.h"
 
+enum { OUTPUT_LIMIT = 64 * 1024 };
+
 enum {
 	OPTION_LOG = 256,
 	OPTION_OBSERVE,
 	OPTION_TIMEOUT,
 	OPTION_STATS,
+	OPTION_ROTATE,
+	OPTION_RESULT,
 };
 
 static const struct option options[] = {
 	{"policy", required_argument, NULL, 'p'},
 	{"audit", required_argument, NULL, 'o'},
+	{"rotate", required_argument, NULL, OPTION_ROTATE},
 	{"log", required_argument, NULL, OPTION_LOG},
 	{"observe", no_argument, NULL, OPTION_OBSERVE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"result", required_argument, NULL, OPTION_RESULT},
 	{"stats", no_argument, NULL, OPTION_STATS},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -44,13 +52,18 @@ static const char help_text[] =
 	"\n"
 	"  -p, --policy POLICY  a policy file or a profile; may repeat; default: agent\n"
 	"  -o, --audit FILE     where the log goes: a file, - for standard error, unix:PATH for a\n"
-	"                       stream socket; default: audit.jsonl in the session's folder\n"
+	"                       stream socket; may repeat; default: audit.jsonl in the session's\n"
+	"                       folder\n"
+	"      --rotate S[,N]   begin a new log file when one has reached S (10M), and keep the\n"
+	"                       last N (8) as FILE.1, FILE.2...\n"
 	"      --log LEVEL      blocked (default), rewritten, or all mediated calls\n"
 	"      --observe        refuse nothing that the policy is asked about; log what would\n"
 	"                       have been blocked\n"
 	"      --timeout D      end the run after D: 90, 60s, 5m\n"
+	"      --result FILE    write what came of the run as one JSON object; standard output and\n"
+	"                       error of COMMAND are pipes then, and kept in it up to 64 KiB each\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
-	"  -q, --quiet          no summary of blocked attempts\n"
+	"  -q, --quiet          no summary of blocked attempts; with --result, output is only kept\n"
 	"  -v, --verbose        say which policies, session and log\n"
 	"      --help           print this\n"
 	"\n"
@@ -60,8 +73,12 @@ static const char help_text[] =
 struct run_options {
 	const char **policies;
 	size_t policy_count;
-	const char *audit;
+	const char **audits;
+	size_t audit_count;
+	uint64_t rotate_size;
+	unsigned int rotate_count;
 	enum audit_level level;
+	const char *result;
 	bool observe;
 	bool stats;
 	bool quiet;
@@ -71,6 +88,7 @@ struct run_options {
 
 /* What run_config.finished needs; the supervisor is forked off with it. */
 static struct run_options chosen;
+static struct atomic_file results[] = {ATOMIC_FILE_CLOSED, ATOMIC_FILE_CLOSED};
 
 static int parse_level(const char *text, enum audit_level *ret)
 {
@@ -85,6 +103,33 @@ static int parse_level(const char *text, enum audit_level *ret)
 	return usage_error("run", "--log takes blocked, rewritten or all, not '%s'", text);
 }
 
+/* SIZE[,COUNT] */
+static int parse_rotate(const char *text, struct run_options *ret)
+{
+	static const char units[] = "kMG";
+	const char *unit;
+	char *end;
+	long count = 8;
+
+	errno = 0;
+	ret->rotate_size = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+	if (ret->rotate_size > 0 && *end && (unit = strchr(units, *end))) {
+		ret->rotate_size <<= 10 * (unit - units + 1);
+		end++;
+	}
+	if (ret->rotate_size > 0 && *end == ',') {
+		text = end + 1;
+		count = strtol(text, &end, 10);
+	}
+	if (errno || ret->rotate_size == 0 || ret->rotate_size > 1ULL << 50 || end == text || *end ||
+	    count < 1 || count > 1000)
+		return usage_error("run", "--rotate takes a size and how many files to keep "
+					  "(10M, 1G,20), not '%s'",
+				   optarg);
+	ret->rotate_count = (unsigned int)count;
+	return 0;
+}
+
 /* One option. 0 to go on, else the exit code. */
 static int take_option(int option, struct run_options *ret)
 {
@@ -93,10 +138,15 @@ static int take_option(int option, struct run_options *ret)
 		ret->policies[ret->policy_count++] = optarg;
 		return 0;
 	case 'o':
-		ret->audit = optarg;
+		ret->audits[ret->audit_count++] = optarg;
 		return 0;
+	case OPTION_ROTATE:
+		return parse_rotate(optarg, ret);
 	case OPTION_LOG:
 		return parse_level(optarg, &ret->level);
+	case OPTION_RESULT:
+		ret->result = optarg;
+		return 0;
 	case OPTION_OBSERVE:
 		ret->observe = true;
 		return 0;
@@ -185,12 +235,15 @@ static void finished(const struct run_config *config, const struct run_outcome *
 		fputs("proctor: the tool was killed for a blocked call (on_block: kill)\n", stderr);
 	if (outcome->audit && !chosen.quiet)
 		summary_print(stderr, outcome->audit, colour_wanted(stderr));
-	if (outcome->audit && chosen.verbose)
-		say("log:", audit_target(outcome->audit));
+	if (outcome->audit && chosen.verbose) {
+		for (size_t i = 0; audit_target(outcome->audit, i); i++)
+			say("log:", audit_target(outcome->audit, i));
+	}
 	if (outcome->stats)
 		stats_print(outcome->stats, stderr);
 	if (flags >= 0)
 		fcntl(STDERR_FILENO, F_SETFL, flags);
+	run_result_write(config, outcome, results, sizeof(results) / sizeof(results[0]));
 }
 
 /* What a run needs, found out before it starts. Owned. */
@@ -272,6 +325,23 @@ static bool can_enforce(const struct policy *policy)
 	return count == 0;
 }
 
+/* Found now, so that what the tool makes of the names above leads nowhere else. */
+static int open_results(const struct run_options *run_options, const struct plan *plan,
+			struct error *err)
+{
+	AUTO_FREE char *own = NULL;
+
+	if (run_options->result && atomic_file_open(&results[0], run_options->result, err) < 0)
+		return -1;
+	if (!plan->session_folder)
+		return 0;
+	if (asprintf(&own, "%s/result.json", plan->session_folder) < 0) {
+		own = NULL;
+		return error_set(err, ENOMEM, "result");
+	}
+	return atomic_file_open(&results[1], own, err);
+}
+
 static int run(const struct run_options *run_options, char **command)
 {
 	AUTO_PLAN struct plan plan = {0};
@@ -279,12 +349,19 @@ static int run(const struct run_options *run_options, char **command)
 		.command = command,
 		.version = PACKAGE_VERSION,
 		.session_id = plan.id,
-		.audit_target = run_options->audit,
+		.audit_targets = run_options->audits,
+		.audit_target_count = run_options->audit_count,
+		.rotate_size = run_options->rotate_size,
+		.rotate_count = run_options->rotate_count,
 		.level = run_options->level,
 		.observe = run_options->observe,
 		.stats = run_options->stats,
+		.capture = run_options->result != NULL,
+		.pass_output = !run_options->quiet,
+		.output_limit = OUTPUT_LIMIT,
 		.finished = finished,
 	};
+	const char *private_files[] = {NULL, NULL};
 	struct error err = {0};
 
 	plan.policy = load_policies(run_options->policies, run_options->policy_count);
@@ -293,12 +370,14 @@ static int run(const struct run_options *run_options, char **command)
 	plan.program = find_program(command[0]);
 	if (!plan.program)
 		return not_found(command[0]);
-	if (plan_session(&plan, !run_options->audit, &err) < 0 ||
-	    plan_environment(&plan, &err) < 0) {
+	if (plan_session(&plan, run_options->audit_count == 0, &err) < 0 ||
+	    plan_environment(&plan, &err) < 0 || open_results(run_options, &plan, &err) < 0) {
 		say("failed:", err.message);
 		return EXIT_PROCTOR_FAILED;
 	}
 	config.policy = plan.policy;
+	private_files[0] = results[0].path;
+	config.private_files = private_files;
 	config.program = plan.program;
 	config.environment = plan.tool_environment;
 	config.state_folder = plan.state_folder;
@@ -315,11 +394,13 @@ static int run(const struct run_options *run_options, char **command)
 int cmd_run(int argc, char **argv)
 {
 	AUTO_FREE const char **policies = calloc((size_t)argc, sizeof(*policies));
+	AUTO_FREE const char **audits = calloc((size_t)argc, sizeof(*audits));
 	int option;
 
-	if (!policies)
+	if (!policies || !audits)
 		return usage_error("run", "out of memory");
 	chosen.policies = policies;
+	chosen.audits = audits;
 	while ((option = getopt_long(argc, argv, "+p:o:qv", options, NULL)) != -1) {
 		int code;
 

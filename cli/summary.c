@@ -74,9 +74,12 @@ void summary_print(FILE *out, struct audit *audit, bool colour)
 	if (more == 0)
 		return;
 	fprintf(out, "proctor: \xe2\x80\xa6 and %" PRIu64 " more", more);
-	if (strcmp(audit_target(audit), "-") != 0) {
+	for (size_t i = 0; audit_target(audit, i); i++) {
+		if (!strcmp(audit_target(audit, i), "-"))
+			continue;
 		fputs(": see ", out);
-		terminal_print(out, audit_target(audit), NAME_MAX_SHOWN);
+		terminal_print(out, audit_target(audit, i), NAME_MAX_SHOWN);
+		break;
 	}
 	fputc('\n', out);
 }

@@ -30,4 +30,7 @@ uint64_t identity_exec(struct session *session, pid_t pid, uint64_t parent_exec_
 /* The number of the image of `pid` (one is given if it has none); *ret_parent its starter's. */
 uint64_t identity_of(struct session *session, pid_t pid, uint64_t *ret_parent);
 
+/* How many numbers have been given. */
+uint64_t identity_count(struct identity *identity);
+
 #endif

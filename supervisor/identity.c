@@ -152,3 +152,13 @@ uint64_t identity_of(struct session *session, pid_t pid, uint64_t *ret_parent)
 	pthread_mutex_unlock(&identity->lock);
 	return id;
 }
+
+uint64_t identity_count(struct identity *identity)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&identity->lock);
+	count = identity->last_id;
+	pthread_mutex_unlock(&identity->lock);
+	return count;
+}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "supervisor/capture.h"
 #include "supervisor/filter.h"
 #include "supervisor/landlock.h"
 
@@ -124,14 +125,18 @@ static void execute_by_shell(const struct run_config *config)
 
 static _Noreturn void child(const struct run_config *config, const struct host *host,
 			    const struct sock_fprog *filter,
-			    const struct inherited_signals *signals, int go, int status_fd)
+			    const struct inherited_signals *signals, const struct capture *capture,
+			    int go, int status_fd)
 {
 	struct child_status status = {0};
 	bool wait_killable;
 	char byte;
 	int error;
 
+	error = capture ? capture_enter(capture) : 0;
 	settle_descriptors(go, status_fd);
+	if (error < 0)
+		child_fail("standard output", -error);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		child_fail("PR_SET_PDEATHSIG", errno);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -219,7 +224,7 @@ static int take_listener(struct launch *launch, struct error *err)
 
 int launch_tool(const struct run_config *config, const struct host *host,
 		const struct sock_fprog *filter, const struct inherited_signals *signals,
-		struct launch *ret, struct error *err)
+		const struct capture *capture, struct launch *ret, struct error *err)
 {
 	int go[2];
 	int status[2];
@@ -236,7 +241,7 @@ int launch_tool(const struct run_config *config, const struct host *host,
 	}
 	ret->pid = fork();
 	if (ret->pid == 0)
-		child(config, host, filter, signals, go[0], status[1]);
+		child(config, host, filter, signals, capture, go[0], status[1]);
 	error = errno;
 	close(go[0]);
 	close(status[1]);

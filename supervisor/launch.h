@@ -29,12 +29,13 @@ struct inherited_signals {
 /*
  * Forks the tool's process and brings it to the point before its exec: no_new_privs, no
  * capabilities, descriptors above 2 closed, signal to die with the supervisor, Landlock signal
- * scope where the kernel has it, the filter installed. Returns 0 and *ret, or a negative errno and
+ * scope where the kernel has it, the filter installed; its output goes to `capture` (NULL: ours).
+ * Returns 0 and *ret, or a negative errno and
  * *err; the child is gone then.
  */
 int launch_tool(const struct run_config *config, const struct host *host,
 		const struct sock_fprog *filter, const struct inherited_signals *signals,
-		struct launch *ret, struct error *err);
+		const struct capture *capture, struct launch *ret, struct error *err);
 
 /* Lets it go. */
 void launch_go(struct launch *launch);

@@ -9,18 +9,24 @@
 #include "core/error.h"
 #include "core/exit_codes.h"
 #include "policy/policy.h"
+#include "supervisor/usage.h"
 
+struct capture;
 struct run_config;
 
 /* How a run ended; for run_config.finished. */
 struct run_outcome {
 	int exit_code;
+	int signal; /* that ended the tool's first process; 0: none */
 	bool timed_out;
 	bool killed; /* a refused call ended the tool (on_block: kill) */
 	uint64_t duration_ns;
 	const char *failure; /* why proctor itself failed, or NULL */
 	struct audit *audit; /* NULL when it could not be opened */
 	const struct stats *stats;
+	const struct capture *capture; /* NULL: nothing was captured */
+	struct usage usage;
+	uint64_t programs; /* that the tree has executed, as far as execs are mediated */
 };
 
 /* What to run and how. Nothing is owned. */
@@ -34,10 +40,17 @@ struct run_config {
 	const char *state_folder;   /* where sessions are kept; the tool may not change it */
 	const char *profile_folder; /* the user's profiles, which the tool may not change; or NULL */
 	const char *session_folder; /* NULL when the log goes elsewhere */
-	const char *audit_target;   /* as in struct audit_config */
+	const char *const *audit_targets; /* these four as in struct audit_config */
+	size_t audit_target_count;
+	uint64_t rotate_size;
+	unsigned int rotate_count;
 	enum audit_level level;
+	const char *const *private_files; /* what else the tool may not change: canonical, NULL-terminated */
 	bool observe;
 	bool stats;
+	bool capture;        /* standard output and error, up to output_limit bytes of each... */
+	bool pass_output;    /* ...and passed on */
+	size_t output_limit;
 	uint64_t wall_limit_ns; /* 0: none */
 	/* Called in the supervisor when all is over, before it exits. */
 	void (*finished)(const struct run_config *config, const struct run_outcome *outcome);

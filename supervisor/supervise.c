@@ -20,6 +20,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/capture.h"
 #include "supervisor/channel.h"
 #include "supervisor/filter.h"
 #include "supervisor/inject.h"
@@ -42,6 +43,7 @@ struct supervisor {
 	struct session session;
 	const struct run_config *config;
 	struct launch launch;
+	struct capture *capture; /* NULL: the tool has the caller's standard output */
 	int channel;
 	int signals;
 	int timer;
@@ -102,28 +104,44 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	return 0;
 }
 
-/* The log, unless it is a device like /dev/null, or none that has a place. */
-static int guard_log(struct session *session)
+/* A log file, the names that rotation gives it, and one more, which would be taken for one of them.
+ * Not a device like /dev/null, nor what has no place. */
+static int guard_log(struct supervisor *supervisor, const char *target)
 {
-	const char *target = audit_target(session->audit);
+	const struct run_config *config = supervisor->config;
+	struct guard *guard = &supervisor->session.guard;
+	const unsigned int last = (config->rotate_size ? config->rotate_count : 0) + 1;
 	struct stat stat;
+	int error;
 
 	if (!strcmp(target, "-") || lstat(target, &stat) < 0 || S_ISCHR(stat.st_mode))
 		return 0;
-	return guard_add(&session->guard, target);
+	error = guard_add(guard, target);
+	for (unsigned int number = 1; number <= last && error == 0; number++) {
+		AUTO_FREE char *name = NULL;
+
+		if (asprintf(&name, "%s.%u", target, number) < 0) {
+			name = NULL;
+			return -ENOMEM;
+		}
+		error = guard_add(guard, name);
+	}
+	return error;
 }
 
-/* The log, and what decides on this run and the next ones. */
+/* The logs, what else is written about the run, and what decides on this run and the next ones. */
 static int guard_own(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_config *config = supervisor->config;
 	struct guard *guard = &supervisor->session.guard;
 	const struct policy_source *sources;
 	const size_t count = policy_sources(config->policy, &sources);
-	int error = guard_log(&supervisor->session);
+	int error = guard_add(guard, config->state_folder);
 
-	if (error == 0)
-		error = guard_add(guard, config->state_folder);
+	for (size_t i = 0; error == 0 && audit_target(supervisor->session.audit, i); i++)
+		error = guard_log(supervisor, audit_target(supervisor->session.audit, i));
+	for (size_t i = 0; error == 0 && config->private_files && config->private_files[i]; i++)
+		error = guard_add(guard, config->private_files[i]);
 	if (error == 0 && config->profile_folder)
 		error = guard_add(guard, config->profile_folder);
 	for (size_t i = 0; i < count && error == 0; i++) {
@@ -136,14 +154,16 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 static int open_audit(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_config *config = supervisor->config;
-	struct session *session = &supervisor->session;
 	const struct audit_config audit = {
 		.session = config->session_id,
-		.target = config->audit_target,
+		.targets = config->audit_targets,
+		.target_count = config->audit_target_count,
 		.folder = config->session_folder,
 		.level = config->level,
+		.rotate_size = config->rotate_size,
+		.rotate_count = config->rotate_count,
 	};
-	int error = audit_open(&audit, &session->audit, err);
+	int error = audit_open(&audit, &supervisor->session.audit, err);
 
 	return error < 0 ? error : guard_own(supervisor, err);
 }
@@ -184,7 +204,8 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 	return (struct sensitivity){
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
-		.exec = all || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		/* The result counts programs. */
+		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
 	};
@@ -194,15 +215,22 @@ static int launch(struct supervisor *supervisor, const struct inherited_signals 
 		  struct error *err)
 {
 	const struct sensitivity sensitivity = sensitivity_of(supervisor->config);
+	const struct run_config *config = supervisor->config;
 	struct session *session = &supervisor->session;
 	struct sock_fprog filter = {0};
 	int error = filter_build(&sensitivity, &filter, err);
 
 	if (error < 0)
 		return error;
-	error = launch_tool(supervisor->config, &session->host, &filter, signals,
-			    &supervisor->launch, err);
+	if (config->capture)
+		error = capture_new(config->output_limit, config->pass_output, &supervisor->capture,
+				    err);
+	if (error == 0)
+		error = launch_tool(config, &session->host, &filter, signals, supervisor->capture,
+				    &supervisor->launch, err);
 	filter_free(&filter);
+	if (error == 0 && supervisor->capture)
+		error = capture_start(supervisor->capture, err);
 	if (error < 0)
 		return error;
 	session->tool = supervisor->launch.pid;
@@ -428,10 +456,15 @@ static int finish(struct supervisor *supervisor, const char *failure)
 		.failure = failure,
 		.audit = session->audit,
 		.stats = session->stats,
+		.capture = supervisor->capture,
+		.programs = session->identity ? identity_count(session->identity) : 0,
 	};
 
 	if (session->stats && session->pool)
 		pool_settle(session->pool);
+	if (supervisor->ended && WIFSIGNALED(supervisor->status))
+		outcome.signal = WTERMSIG(supervisor->status);
+	usage_take(&outcome.usage);
 	if (session->audit && !audit_failure(session->audit))
 		audit_write_end(session->audit, outcome.exit_code, outcome.duration_ns);
 	if (session->audit && audit_failure(session->audit)) {
@@ -441,6 +474,7 @@ static int finish(struct supervisor *supervisor, const char *failure)
 		outcome.failure = "the supervisor could not go on";
 	}
 	supervisor->config->finished(supervisor->config, &outcome);
+	capture_free(supervisor->capture);
 	audit_close(session->audit);
 	return outcome.exit_code;
 }
@@ -489,6 +523,8 @@ int supervise(const struct run_config *config, int channel,
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
 	end_tree(&supervisor);
+	if (supervisor.capture)
+		capture_finish(supervisor.capture, !supervisor.ended || supervisor.timed_out);
 	if (supervisor.ended && !supervisor.timed_out)
 		explain_exec(&supervisor);
 	return finish(&supervisor, NULL);

@@ -519,7 +519,7 @@ def nothing_is_left_behind(t):
     sessions = os.listdir(state)
     check(sessions, "no session")
     for session in sessions:
-        equal(os.listdir(f"{state}/{session}"), ["audit.jsonl"])
+        equal(sorted(os.listdir(f"{state}/{session}")), ["audit.jsonl", "result.json"])
         t.validate(f"{state}/{session}/audit.jsonl")
 
 

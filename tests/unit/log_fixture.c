@@ -72,7 +72,8 @@ struct audit *log_open(const char *target, enum audit_level level)
 {
 	const struct audit_config config = {
 		.session = "20250102-030405-4711",
-		.target = target,
+		.targets = &target,
+		.target_count = target ? 1 : 0,
 		.folder = folder,
 		.level = level,
 	};

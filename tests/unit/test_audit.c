@@ -105,7 +105,7 @@ START_TEST(default_target_is_the_folder)
 {
 	struct audit *audit = log_open(NULL, AUDIT_BLOCKED);
 
-	ck_assert_str_eq(audit_target(audit), log_path("audit.jsonl"));
+	ck_assert_str_eq(audit_target(audit, 0), log_path("audit.jsonl"));
 	log_start(audit);
 	audit_close(audit);
 	log_check_sound(log_path("audit.jsonl"));

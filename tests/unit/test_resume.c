@@ -112,7 +112,7 @@ START_TEST(other_files_are_left_alone)
 		"\n",          "important\n{\"ts\":\"torn",
 	};
 	const char *file = log_path("file");
-	const struct audit_config config = {.session = "s", .target = file, .folder = "/"};
+	const struct audit_config config = {.session = "s", .targets = &file, .target_count = 1, .folder = "/"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		AUTO_FREE char *after = NULL;
@@ -132,7 +132,7 @@ END_TEST
 START_TEST(changed_end_is_refused)
 {
 	const char *file = log_path("log");
-	const struct audit_config config = {.session = "s", .target = file, .folder = "/"};
+	const struct audit_config config = {.session = "s", .targets = &file, .target_count = 1, .folder = "/"};
 	AUTO_FREE char *bytes = NULL;
 	struct audit *audit = NULL;
 	struct error err;

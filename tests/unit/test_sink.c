@@ -21,7 +21,10 @@
 /* Opens and expects a refusal whose message holds `words`. */
 static void check_refused(const char *target, const char *words)
 {
-	const struct audit_config config = {.session = "s", .target = target, .folder = "/nowhere"};
+	const struct audit_config config = {.session = "s",
+					    .targets = &target,
+					    .target_count = target ? 1 : 0,
+					    .folder = "/nowhere"};
 	struct audit *audit = NULL;
 	struct error err;
 
@@ -232,7 +235,7 @@ START_TEST(standard_error)
 	char bytes[4096];
 	ssize_t n;
 
-	ck_assert_str_eq(audit_target(audit), "-");
+	ck_assert_str_eq(audit_target(audit, 0), "-");
 	log_start(audit);
 	audit_close(audit);
 	ck_assert_int_ge(fcntl(STDERR_FILENO, F_GETFD), 0);
@@ -322,7 +325,7 @@ START_TEST(unix_socket)
 
 	snprintf(target, sizeof(target), "unix:%s", log_path("socket"));
 	audit = log_open(target, AUDIT_BLOCKED);
-	ck_assert_str_eq(audit_target(audit), target);
+	ck_assert_str_eq(audit_target(audit, 0), target);
 	fill_and_drain(audit, accept(listener, NULL, NULL));
 }
 END_TEST
