@@ -59,6 +59,15 @@ struct audit_actor {
 	const char *cwd;
 };
 
+/* One frame of a native stack. Not owned; NULL: not known. */
+struct audit_frame {
+	uint64_t ip;
+	const char *object;   /* path */
+	const char *build_id; /* hexadecimal */
+	const char *symbol;
+	uint64_t offset;      /* in the function; without one, in the object */
+};
+
 /*
  * One record. Strings are bytes as the kernel has them; what is not UTF-8 is
  * written as \udcXX escapes. A NULL or zero field that does not apply is left
@@ -79,6 +88,8 @@ struct audit_record {
 	struct verdict verdict;
 	const char *to;          /* what a rewrite used instead */
 	const struct audit_actor *actor;
+	const struct audit_frame *stack; /* innermost first */
+	size_t stack_count;      /* 0: not taken, or not to be told */
 	const char *detail;      /* free words: "limit wall", "exec verification failed" */
 	const char *remedy;      /* policy line that would allow it: for the summary
 				    (audit_blocked_list()), not written to the log */

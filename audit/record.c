@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "audit/record.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,30 @@ static void put_actor(struct emitter *out, const struct audit_actor *actor)
 	put_number(out, "uid", actor->uid);
 }
 
+static void put_stack(struct emitter *out, const struct audit_record *record)
+{
+	char ip[sizeof("0x") + 16];
+
+	if (record->stack_count == 0)
+		return;
+	emit_key(out, "stack");
+	emit_open(out, '[');
+	for (size_t i = 0; i < record->stack_count; i++) {
+		const struct audit_frame *frame = &record->stack[i];
+
+		/* As text: not every reader of JSON has 64-bit numbers. */
+		snprintf(ip, sizeof(ip), "0x%" PRIx64, frame->ip);
+		emit_open(out, '{');
+		put_words(out, "ip", ip);
+		put_words(out, "object", frame->object);
+		put_words(out, "build_id", frame->build_id);
+		put_words(out, "symbol", frame->symbol);
+		put_number(out, "offset", frame->offset);
+		emit_close(out, '}');
+	}
+	emit_close(out, ']');
+}
+
 void record_write(struct emitter *out, const struct audit_record *record)
 {
 	bool is_call = record_is_call(record->event);
@@ -129,6 +154,7 @@ void record_write(struct emitter *out, const struct audit_record *record)
 	put_name(out, "to", record->to);
 	if (record->actor)
 		put_actor(out, record->actor);
+	put_stack(out, record);
 	put_words(out, "detail", record->detail);
 }
 

@@ -29,6 +29,8 @@ enum {
 	OPTION_STATS,
 	OPTION_ROTATE,
 	OPTION_RESULT,
+	OPTION_STACK,
+	OPTION_NO_STACK,
 };
 
 static const struct option options[] = {
@@ -39,6 +41,8 @@ static const struct option options[] = {
 	{"observe", no_argument, NULL, OPTION_OBSERVE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"result", required_argument, NULL, OPTION_RESULT},
+	{"stack", no_argument, NULL, OPTION_STACK},
+	{"no-stack", no_argument, NULL, OPTION_NO_STACK},
 	{"stats", no_argument, NULL, OPTION_STATS},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -62,6 +66,7 @@ static const char help_text[] =
 	"      --timeout D      end the run after D: 90, 60s, 5m\n"
 	"      --result FILE    write what came of the run as one JSON object; standard output and\n"
 	"                       error of COMMAND are pipes then, and kept in it up to 64 KiB each\n"
+	"      --no-stack       do not record the stack of the thread on each blocked attempt\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
 	"  -q, --quiet          no summary of blocked attempts; with --result, output is only kept\n"
 	"  -v, --verbose        say which policies, session and log\n"
@@ -80,6 +85,7 @@ struct run_options {
 	enum audit_level level;
 	const char *result;
 	bool observe;
+	bool no_stacks;
 	bool stats;
 	bool quiet;
 	bool verbose;
@@ -146,6 +152,10 @@ static int take_option(int option, struct run_options *ret)
 		return parse_level(optarg, &ret->level);
 	case OPTION_RESULT:
 		ret->result = optarg;
+		return 0;
+	case OPTION_STACK:
+	case OPTION_NO_STACK:
+		ret->no_stacks = option == OPTION_NO_STACK;
 		return 0;
 	case OPTION_OBSERVE:
 		ret->observe = true;
@@ -356,6 +366,7 @@ static int run(const struct run_options *run_options, char **command)
 		.level = run_options->level,
 		.observe = run_options->observe,
 		.stats = run_options->stats,
+		.stacks = !run_options->no_stacks,
 		.capture = run_options->result != NULL,
 		.pass_output = !run_options->quiet,
 		.output_limit = OUTPUT_LIMIT,

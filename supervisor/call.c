@@ -18,6 +18,7 @@
 #include "supervisor/names.h"
 #include "supervisor/open_flags.h"
 #include "supervisor/session.h"
+#include "supervisor/stack.h"
 #include "supervisor/tracee.h"
 #include "supervisor/walk.h"
 
@@ -132,6 +133,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 	char to[PATH_MAX];
 	char unknown[32];
 	AUTO_FREE const char **args = NULL;
+	struct stack stack = {.count = 0};
 	struct actor *actor;
 	struct audit_record entry = {
 		.event = event,
@@ -166,10 +168,15 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		args = tracee_read_argv(call, ask->argv);
 	entry.args = args;
 	entry.remedy = remedy[0] ? remedy : NULL;
+	if (session->stacks && (event == EVENT_BLOCKED || event == EVENT_WOULD_BLOCK))
+		stack_take(session->stacks, call, &stack);
+	entry.stack = stack.frames;
+	entry.stack_count = stack.count;
 	if (audit_write(session->audit, &entry) < 0)
 		session_fail(session);
 	else if (kills)
 		session_kill(session);
+	stack_release(&stack);
 	actor_release(actor);
 	return !session_is_over(session);
 }

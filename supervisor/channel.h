@@ -8,6 +8,7 @@
 enum message_kind {
 	MESSAGE_SIGNAL,  /* guardian: pass `sig` on to the tool */
 	MESSAGE_STOPPED, /* supervisor: the tool was stopped by `sig` */
+	MESSAGE_STACKS,  /* supervisor: start the process that unwinds stacks; see stack.h */
 };
 
 struct message {

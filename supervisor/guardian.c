@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "supervisor/channel.h"
+#include "supervisor/stack.h"
 #include "supervisor/run.h"
 #include "supervisor/tree.h"
 
@@ -70,7 +71,7 @@ static void on_signal(int channel, const struct signalfd_siginfo *info)
 }
 
 /* False when the supervisor has closed its end: it is about to be gone. */
-static bool on_message(int channel)
+static bool on_message(int channel, struct stack_service *stacks)
 {
 	const struct message resumed = {.kind = MESSAGE_SIGNAL, .sig = SIGCONT};
 	struct message message;
@@ -80,6 +81,8 @@ static bool on_message(int channel)
 		stop_like(channel, message.sig);
 		(void)!send(channel, &resumed, sizeof(resumed), MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
+	if (got == sizeof(message) && message.kind == MESSAGE_STACKS && stacks)
+		stack_service_start(stacks);
 	return got != 0;
 }
 
@@ -114,7 +117,7 @@ static void wake_by_channel(int channel)
 	fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_ASYNC);
 }
 
-int guardian_run(pid_t supervisor, int channel)
+int guardian_run(pid_t supervisor, int channel, struct stack_service *stacks)
 {
 	struct pollfd polls[2] = {{.events = POLLIN}, {.fd = channel, .events = POLLIN}};
 	sigset_t mask;
@@ -130,7 +133,7 @@ int guardian_run(pid_t supervisor, int channel)
 			continue;
 		while (read(polls[0].fd, &info, sizeof(info)) == sizeof(info))
 			on_signal(channel, &info);
-		if (polls[1].revents && !on_message(channel))
+		if (polls[1].revents && !on_message(channel, stacks))
 			polls[1].fd = -1;
 	}
 	/* Orphans come here when the supervisor ends before them: there are none, but who knows. */

@@ -11,6 +11,7 @@
 
 #include "supervisor/guardian.h"
 #include "supervisor/launch.h"
+#include "supervisor/stack.h"
 #include "supervisor/supervise.h"
 
 static int fail(const char *what)
@@ -42,6 +43,7 @@ static int fill_standard_descriptors(void)
 int run_tool(const struct run_config *config)
 {
 	struct inherited_signals inherited = {.ignores_children = false};
+	struct stack_service *stacks = NULL;
 	sigset_t all;
 	pid_t supervisor;
 	int pair[2];
@@ -58,13 +60,18 @@ int run_tool(const struct run_config *config)
 		return fail("cannot drop capabilities");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail("socketpair");
+	if (config->stacks) {
+		stacks = stack_service_new();
+		if (!stacks)
+			return fail("cannot prepare for stacks");
+	}
 	supervisor = fork();
 	if (supervisor < 0)
 		return fail("fork");
 	if (supervisor == 0) {
 		close(pair[0]);
-		_exit(supervise(config, pair[1], &inherited));
+		_exit(supervise(config, pair[1], stacks, &inherited));
 	}
 	close(pair[1]);
-	return guardian_run(supervisor, pair[0]);
+	return guardian_run(supervisor, pair[0], stacks);
 }

@@ -48,6 +48,7 @@ struct run_config {
 	const char *const *private_files; /* what else the tool may not change: canonical, NULL-terminated */
 	bool observe;
 	bool stats;
+	bool stacks;         /* of the thread, in each record of a blocked attempt */
 	bool capture;        /* standard output and error, up to output_limit bytes of each... */
 	bool pass_output;    /* ...and passed on */
 	size_t output_limit;

@@ -19,6 +19,7 @@
 struct identity;
 struct injector;
 struct stats;
+struct stack_service;
 struct pool;
 struct socket_names;
 struct ipc_objects;
@@ -57,6 +58,8 @@ struct session {
 	struct identity *identity;
 	struct injector *injector;
 	struct stats *stats; /* NULL: not asked for */
+	struct stack_service *stacks; /* NULL: not asked for */
+	int channel;         /* to the guardian */
 	struct socket_names *socket_names;
 	struct ipc_objects *ipc;
 

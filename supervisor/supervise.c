@@ -489,13 +489,14 @@ static void explain_exec(const struct supervisor *supervisor)
 			strerror(error));
 }
 
-int supervise(const struct run_config *config, int channel,
+int supervise(const struct run_config *config, int channel, struct stack_service *stacks,
 	      const struct inherited_signals *signals)
 {
 	struct supervisor supervisor = {
 		.config = config,
 		.channel = channel,
 		.began = stats_now(),
+		.session = {.stacks = stacks, .channel = channel},
 	};
 	struct error err = {0};
 	int error;

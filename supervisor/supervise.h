@@ -5,11 +5,14 @@
 #include "supervisor/launch.h"
 #include "supervisor/run.h"
 
+struct stack_service;
+
 /*
  * The supervisor's whole life: opens the log, launches the tool, serves its calls, ends what it
  * leaves behind. Runs in the guardian's child with all signals blocked; `channel` leads to the
  * guardian; `signals` are for the tool. Returns the exit code.
  */
-int supervise(const struct run_config *config, int channel, const struct inherited_signals *signals);
+int supervise(const struct run_config *config, int channel, struct stack_service *stacks,
+	      const struct inherited_signals *signals);
 
 #endif
