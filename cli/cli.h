@@ -26,6 +26,7 @@ int cmd_profiles(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 /* ------------------------------------------------------------- cli/context.c */
 
