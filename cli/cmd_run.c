@@ -397,6 +397,8 @@ static int run(const struct run_options *run_options, char **command)
 	config.wall_limit_ns = run_options->timeout_ns;
 	if (!config.wall_limit_ns && policy_limit(plan.policy, LIMIT_WALL))
 		config.wall_limit_ns = policy_limit(plan.policy, LIMIT_WALL)->value;
+	if (policy_limit(plan.policy, LIMIT_OUTPUT))
+		config.output_limit = policy_limit(plan.policy, LIMIT_OUTPUT)->value;
 	if (run_options->verbose)
 		say("session", plan.id);
 	return run_tool(&config);

@@ -47,7 +47,7 @@ const struct key policy_keys[] = {
 	{"limits", "open_files", parse_count, .limit = LIMIT_OPEN_FILES},
 	{"limits", "file_size", parse_size, .limit = LIMIT_FILE_SIZE},
 	{"limits", "disk", parse_size, .limit = LIMIT_DISK, .pending = true},
-	{"limits", "output", parse_size, .limit = LIMIT_OUTPUT, .pending = true},
+	{"limits", "output", parse_size, .limit = LIMIT_OUTPUT},
 
 	{NULL, "on_block", parse_choice, .words = on_block_words,
 	 .setting = offsetof(struct policy, on_block)},

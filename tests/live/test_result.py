@@ -93,6 +93,16 @@ def truncated(t):
     equal((found["stderr"], found["stderr_truncated"]), ("e" * 65536, False))
 
 
+@test(once=True)
+def limit_of_the_policy(t):
+    """limits.output says how much is kept."""
+    run, found = with_result(t, "seq 1 3000", policy=t.wide(limits={"output": "1k"}))
+    equal(run.out.splitlines()[-1], "3000")
+    equal((found["stdout"], found["stdout_truncated"]), (run.out[:1024], True))
+    run, found = with_result(t, "echo x", policy=t.wide(limits={"output": "10"}))
+    equal((found["stdout"], found["stdout_truncated"]), ("x\n", False))
+
+
 @test
 def endings(t):
     run, found = with_result(t, "kill -KILL $$")
