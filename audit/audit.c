@@ -12,6 +12,7 @@
 #include "audit/blocked.h"
 #include "audit/chain.h"
 #include "audit/emit.h"
+#include "audit/metrics.h"
 #include "audit/record.h"
 #include "audit/resume.h"
 #include "audit/rotate.h"
@@ -317,4 +318,11 @@ uint64_t audit_blocked_total(struct audit *audit)
 	total = audit->blocked.total;
 	pthread_mutex_unlock(&audit->lock);
 	return total;
+}
+
+void audit_write_metrics(struct audit *audit, FILE *out)
+{
+	pthread_mutex_lock(&audit->lock);
+	metrics_write(out, &audit->counts, &audit->blocked);
+	pthread_mutex_unlock(&audit->lock);
 }

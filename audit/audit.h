@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "core/access.h"
@@ -189,6 +190,9 @@ struct audit_blocked {
 enum { AUDIT_BLOCKED_MAX = 1024 };
 const struct audit_blocked *audit_blocked_list(struct audit *audit, size_t *ret_count,
 					       uint64_t *ret_other);
+
+/* What has been counted so far, in the text format of Prometheus. */
+void audit_write_metrics(struct audit *audit, FILE *out);
 
 /* Attempts blocked (not merely observed) so far. */
 uint64_t audit_blocked_total(struct audit *audit);

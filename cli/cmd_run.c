@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/run_metrics.h"
 #include "cli/run_result.h"
 #include "cli/session_folder.h"
 #include "cli/summary.h"
@@ -31,6 +32,7 @@ enum {
 	OPTION_RESULT,
 	OPTION_STACK,
 	OPTION_NO_STACK,
+	OPTION_METRICS,
 };
 
 static const struct option options[] = {
@@ -43,6 +45,7 @@ static const struct option options[] = {
 	{"result", required_argument, NULL, OPTION_RESULT},
 	{"stack", no_argument, NULL, OPTION_STACK},
 	{"no-stack", no_argument, NULL, OPTION_NO_STACK},
+	{"metrics", required_argument, NULL, OPTION_METRICS},
 	{"stats", no_argument, NULL, OPTION_STATS},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -68,6 +71,7 @@ static const char help_text[] =
 	"                       error of COMMAND are pipes then, and kept in it up to 64 KiB each\n"
 	"      --no-stack       do not record the stack of the thread on each blocked attempt\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
+	"      --metrics FILE   write figures in the text format of Prometheus, every 5 s and at the end\n"
 	"  -q, --quiet          no summary of blocked attempts; with --result, output is only kept\n"
 	"  -v, --verbose        say which policies, session and log\n"
 	"      --help           print this\n"
@@ -84,6 +88,7 @@ struct run_options {
 	unsigned int rotate_count;
 	enum audit_level level;
 	const char *result;
+	const char *metrics;
 	bool observe;
 	bool no_stacks;
 	bool stats;
@@ -94,6 +99,7 @@ struct run_options {
 
 /* What run_config.finished needs; the supervisor is forked off with it. */
 static struct run_options chosen;
+static struct atomic_file metrics = ATOMIC_FILE_CLOSED;
 static struct atomic_file results[] = {ATOMIC_FILE_CLOSED, ATOMIC_FILE_CLOSED};
 
 static int parse_level(const char *text, enum audit_level *ret)
@@ -156,6 +162,9 @@ static int take_option(int option, struct run_options *ret)
 	case OPTION_STACK:
 	case OPTION_NO_STACK:
 		ret->no_stacks = option == OPTION_NO_STACK;
+		return 0;
+	case OPTION_METRICS:
+		ret->metrics = optarg;
 		return 0;
 	case OPTION_OBSERVE:
 		ret->observe = true;
@@ -229,6 +238,11 @@ static void say(const char *what, const char *value)
 	fputc('\n', stderr);
 }
 
+static void progress(const struct run_config *config, const struct run_outcome *outcome)
+{
+	run_metrics_write(config, outcome, &metrics, false);
+}
+
 static void finished(const struct run_config *config, const struct run_outcome *outcome)
 {
 	const int flags = terminal_reclaim(STDERR_FILENO);
@@ -249,11 +263,12 @@ static void finished(const struct run_config *config, const struct run_outcome *
 		for (size_t i = 0; audit_target(outcome->audit, i); i++)
 			say("log:", audit_target(outcome->audit, i));
 	}
-	if (outcome->stats)
+	if (chosen.stats && outcome->stats)
 		stats_print(outcome->stats, stderr);
+	run_metrics_write(config, outcome, &metrics, true);
+	run_result_write(config, outcome, results, sizeof(results) / sizeof(results[0]));
 	if (flags >= 0)
 		fcntl(STDERR_FILENO, F_SETFL, flags);
-	run_result_write(config, outcome, results, sizeof(results) / sizeof(results[0]));
 }
 
 /* What a run needs, found out before it starts. Owned. */
@@ -336,11 +351,13 @@ static bool can_enforce(const struct policy *policy)
 }
 
 /* Found now, so that what the tool makes of the names above leads nowhere else. */
-static int open_results(const struct run_options *run_options, const struct plan *plan,
+static int open_outputs(const struct run_options *run_options, const struct plan *plan,
 			struct error *err)
 {
 	AUTO_FREE char *own = NULL;
 
+	if (run_options->metrics && atomic_file_open(&metrics, run_options->metrics, err) < 0)
+		return -1;
 	if (run_options->result && atomic_file_open(&results[0], run_options->result, err) < 0)
 		return -1;
 	if (!plan->session_folder)
@@ -365,14 +382,16 @@ static int run(const struct run_options *run_options, char **command)
 		.rotate_count = run_options->rotate_count,
 		.level = run_options->level,
 		.observe = run_options->observe,
-		.stats = run_options->stats,
+		.stats = run_options->stats || run_options->metrics,
+		.progress = run_options->metrics ? progress : NULL,
 		.stacks = !run_options->no_stacks,
 		.capture = run_options->result != NULL,
 		.pass_output = !run_options->quiet,
 		.output_limit = OUTPUT_LIMIT,
 		.finished = finished,
 	};
-	const char *private_files[] = {NULL, NULL};
+	const char *private_files[3] = {NULL};
+	size_t private_count = 0;
 	struct error err = {0};
 
 	plan.policy = load_policies(run_options->policies, run_options->policy_count);
@@ -382,12 +401,15 @@ static int run(const struct run_options *run_options, char **command)
 	if (!plan.program)
 		return not_found(command[0]);
 	if (plan_session(&plan, run_options->audit_count == 0, &err) < 0 ||
-	    plan_environment(&plan, &err) < 0 || open_results(run_options, &plan, &err) < 0) {
+	    plan_environment(&plan, &err) < 0 || open_outputs(run_options, &plan, &err) < 0) {
 		say("failed:", err.message);
 		return EXIT_PROCTOR_FAILED;
 	}
 	config.policy = plan.policy;
-	private_files[0] = results[0].path;
+	if (results[0].path)
+		private_files[private_count++] = results[0].path;
+	if (metrics.path)
+		private_files[private_count++] = metrics.path;
 	config.private_files = private_files;
 	config.program = plan.program;
 	config.environment = plan.tool_environment;

@@ -14,7 +14,7 @@
 struct capture;
 struct run_config;
 
-/* How a run ended; for run_config.finished. */
+/* How a run ended, or how it stands; for run_config.finished and run_config.progress. */
 struct run_outcome {
 	int exit_code;
 	int signal; /* that ended the tool's first process; 0: none */
@@ -28,6 +28,8 @@ struct run_outcome {
 	struct usage usage;
 	uint64_t programs; /* that the tree has executed, as far as execs are mediated */
 };
+
+enum { PROGRESS_S = 5 };
 
 /* What to run and how. Nothing is owned. */
 struct run_config {
@@ -53,6 +55,8 @@ struct run_config {
 	bool pass_output;    /* ...and passed on */
 	size_t output_limit;
 	uint64_t wall_limit_ns; /* 0: none */
+	/* Called in the supervisor every PROGRESS_S seconds; NULL: not wanted. */
+	void (*progress)(const struct run_config *config, const struct run_outcome *outcome);
 	/* Called in the supervisor when all is over, before it exits. */
 	void (*finished)(const struct run_config *config, const struct run_outcome *outcome);
 };

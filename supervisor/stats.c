@@ -112,3 +112,54 @@ void stats_print(const struct stats *stats, FILE *out)
 	}
 	fprintf(out, "%-20s %10" PRIu64 "\n", "total", total);
 }
+
+/* Upper ends of the histogram's steps: 2^n nanoseconds, 1 us to 1 s. */
+enum { LE_FIRST = 10, LE_LAST = 30 };
+
+static void write_histogram(const struct stats *stats, FILE *out)
+{
+	uint64_t seen = 0;
+	uint64_t total = 0;
+	double sum = 0;
+	unsigned int bucket = 0;
+
+	for (unsigned int slot = 0; slot < NUMBERS; slot++) {
+		for (unsigned int i = 0; i < BUCKETS; i++)
+			sum += bucket_us(i) / 1e6 * (double)stats->buckets[slot][i];
+	}
+	fputs("# HELP proctor_call_duration_seconds Time from a call's notification to its answer.\n"
+	      "# TYPE proctor_call_duration_seconds histogram\n", out);
+	for (unsigned int power = LE_FIRST; power <= LE_LAST; power++) {
+		for (; bucket < power * STEPS; bucket++) {
+			for (unsigned int slot = 0; slot < NUMBERS; slot++)
+				seen += stats->buckets[slot][bucket];
+		}
+		fprintf(out, "proctor_call_duration_seconds_bucket{le=\"%.9g\"} %" PRIu64 "\n",
+			(double)(1ULL << power) / 1e9, seen);
+	}
+	total = seen;
+	for (; bucket < BUCKETS; bucket++) {
+		for (unsigned int slot = 0; slot < NUMBERS; slot++)
+			total += stats->buckets[slot][bucket];
+	}
+	fprintf(out,
+		"proctor_call_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+		"proctor_call_duration_seconds_sum %.9g\n"
+		"proctor_call_duration_seconds_count %" PRIu64 "\n",
+		total, sum, total);
+}
+
+void stats_write_metrics(const struct stats *stats, FILE *out)
+{
+	fputs("# HELP proctor_calls_total System calls that were mediated.\n"
+	      "# TYPE proctor_calls_total counter\n", out);
+	for (unsigned int i = 0; i < NUMBERS; i++) {
+		const struct syscall_row *row = syscall_row((int)i);
+		const uint64_t calls = stats->calls[i];
+
+		if (calls)
+			fprintf(out, "proctor_calls_total{syscall=\"%s\"} %" PRIu64 "\n",
+				row ? row->name : "unknown", calls);
+	}
+	write_histogram(stats, out);
+}

@@ -20,4 +20,7 @@ void stats_add(struct stats *stats, int nr, uint64_t ns);
 /* Prints the table: name, calls, p50 and p99 in microseconds, most calls first. */
 void stats_print(const struct stats *stats, FILE *out);
 
+/* The same in the text format of Prometheus: calls by name, and a histogram of their durations. */
+void stats_write_metrics(const struct stats *stats, FILE *out);
+
 #endif

@@ -47,6 +47,7 @@ struct supervisor {
 	int channel;
 	int signals;
 	int timer;
+	int ticker;     /* of config->progress; -1: not wanted */
 	uint64_t began;
 	bool ended;     /* the tool's first process */
 	bool stopped;
@@ -253,6 +254,20 @@ static int leave_group(const struct session *session)
 	return setpgid(0, 0);
 }
 
+static int start_ticker(struct supervisor *supervisor, struct error *err)
+{
+	const struct itimerspec every = {.it_value = {.tv_sec = PROGRESS_S},
+					 .it_interval = {.tv_sec = PROGRESS_S}};
+
+	supervisor->ticker = -1;
+	if (!supervisor->config->progress)
+		return 0;
+	supervisor->ticker = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (supervisor->ticker < 0 || timerfd_settime(supervisor->ticker, 0, &every, NULL) < 0)
+		return error_set(err, errno, "cannot start");
+	return 0;
+}
+
 /* Apart from the tool, and with room for descriptors. */
 static int settle(struct supervisor *supervisor, struct error *err)
 {
@@ -273,7 +288,7 @@ static int settle(struct supervisor *supervisor, struct error *err)
 	supervisor->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (supervisor->signals < 0 || supervisor->timer < 0)
 		return error_set(err, errno, "cannot start");
-	return 0;
+	return start_ticker(supervisor, err);
 }
 
 static void start_timer(struct supervisor *supervisor)
@@ -374,6 +389,19 @@ static void on_timeout(struct supervisor *supervisor)
 		session_fail(&supervisor->session);
 }
 
+static void on_tick(struct supervisor *supervisor)
+{
+	const struct run_outcome outcome = {
+		.duration_ns = stats_now() - supervisor->began,
+		.audit = supervisor->session.audit,
+		.stats = supervisor->session.stats,
+	};
+	uint64_t ticks;
+
+	if (read(supervisor->ticker, &ticks, sizeof(ticks)) == sizeof(ticks))
+		supervisor->config->progress(supervisor->config, &outcome);
+}
+
 static void serve(struct supervisor *supervisor)
 {
 	struct session *session = &supervisor->session;
@@ -383,6 +411,7 @@ static void serve(struct supervisor *supervisor)
 		{.fd = supervisor->timer, .events = POLLIN},
 		{.fd = session->failed_event, .events = POLLIN},
 		{.fd = pool_watch_fd(session->pool), .events = POLLIN},
+		{.fd = supervisor->ticker, .events = POLLIN},
 	};
 	bool watching = false;
 
@@ -401,6 +430,8 @@ static void serve(struct supervisor *supervisor)
 			on_guardian(supervisor);
 		if (polls[2].revents)
 			on_timeout(supervisor);
+		if (polls[5].revents)
+			on_tick(supervisor);
 		if (polls[4].revents || (watching && ready == 0))
 			watching = pool_watch(session->pool);
 	}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_CLI_RUN_METRICS_H
+#define PROCTOR_CLI_RUN_METRICS_H
+
+#include <stdbool.h>
+
+#include "core/atomic_file.h"
+#include "supervisor/run.h"
+
+/*
+ * Writes how the run stands (`ended`: how it ended) to the file, in the text format of Prometheus; does
+ * nothing when the file is closed. A failure at the end is said on standard error.
+ */
+void run_metrics_write(const struct run_config *config, const struct run_outcome *outcome,
+		       const struct atomic_file *file, bool ended);
+
+#endif
