@@ -24,6 +24,7 @@ enum access_op {
 	OP_ATTR,
 	/* CLASS_EXEC */
 	OP_EXEC,
+	OP_MAP, /* maps a file as code: a library, the loader of a program */
 	/* CLASS_NETWORK */
 	OP_CONNECT,
 	OP_BIND,

@@ -16,6 +16,7 @@ unsigned int policy_right_of(enum access_class class, enum access_op op)
 		[OP_DELETE] = {CLASS_FILE, RIGHT_DELETE},
 		[OP_ATTR] = {CLASS_FILE, RIGHT_ATTR},
 		[OP_EXEC] = {CLASS_EXEC, RIGHT_EXEC},
+		[OP_MAP] = {CLASS_EXEC, RIGHT_EXEC},
 		[OP_CONNECT] = {CLASS_NETWORK, RIGHT_CONNECT},
 		[OP_SEND] = {CLASS_NETWORK, RIGHT_CONNECT},
 		[OP_BIND] = {CLASS_NETWORK, RIGHT_BIND},
@@ -140,6 +141,39 @@ static struct verdict deny(const struct rule *rule, int error)
 	};
 }
 
+/* The rule that lets a file without an exec grant be mapped as code: it may be read, and the tool
+ * cannot have written it. NULL: none does. */
+static const struct rule *library_rule(const struct policy *policy, const char *path)
+{
+	static const enum access_op makes[] = {OP_MODIFY, OP_CREATE};
+	struct access access = {.class = CLASS_FILE, .path = path};
+	struct query query;
+
+	if (!strncmp(path, "/memfd:", 7)) /* nobody else can have written it */
+		return NULL;
+	for (size_t i = 0; i < sizeof(makes) / sizeof(makes[0]); i++) {
+		access.op = makes[i];
+		if (policy_ask(policy, &access, &query) && query.allowed && !query.denied)
+			return NULL;
+	}
+	access.op = OP_READ;
+	return policy_ask(policy, &access, &query) && !query.denied ? query.allowed : NULL;
+}
+
+/* What is mapped is the file itself: nothing stands in its place. */
+static struct verdict decide_map(const struct policy *policy, const char *path,
+				 const struct query *query)
+{
+	const struct rule *rule = query->allowed;
+	struct verdict verdict;
+
+	if (!rule && !query->taken)
+		rule = library_rule(policy, path);
+	verdict = deny(rule ? rule : query->taken, rule ? 0 : EACCES);
+	verdict.decision = rule ? DECISION_ALLOW : DECISION_DENY;
+	return verdict;
+}
+
 static struct verdict decide_call(const struct policy *policy, const char *name)
 {
 	struct verdict verdict = deny(NULL, EACCES);
@@ -167,6 +201,8 @@ struct verdict policy_decide(const struct policy *policy, const struct access *a
 		return deny(query.hidden, ENOENT);
 	if (query.denied)
 		return deny(query.denied, EACCES);
+	if (access->op == OP_MAP)
+		return decide_map(policy, access->path, &query);
 	rewrite = find_rewrite(policy, access, query.allowed != NULL);
 	if (!rewrite && !query.allowed) {
 		verdict = deny(query.taken, EACCES);

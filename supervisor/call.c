@@ -26,12 +26,12 @@ enum { X32_SYSCALL_BIT = 0x40000000 };
 
 struct reply reply_error(int error)
 {
-	return (struct reply){.kind = REPLY_ERROR, .error = error, .fd = -1, .script = -1};
+	return (struct reply){.kind = REPLY_ERROR, .error = error, .fd = -1};
 }
 
 struct reply reply_value(int64_t value)
 {
-	return (struct reply){.kind = REPLY_VALUE, .value = value, .fd = -1, .script = -1};
+	return (struct reply){.kind = REPLY_VALUE, .value = value, .fd = -1};
 }
 
 struct reply reply_result(int64_t result)
@@ -41,34 +41,39 @@ struct reply reply_result(int64_t result)
 
 struct reply reply_fd(int fd, bool cloexec)
 {
-	return (struct reply){.kind = REPLY_FD, .fd = fd, .script = -1, .cloexec = cloexec};
+	return (struct reply){.kind = REPLY_FD, .fd = fd, .cloexec = cloexec};
 }
 
 struct reply reply_continue(const struct call *call)
 {
 	if (!syscall_may_continue(call->row))
 		return reply_error(EPERM);
-	return (struct reply){.kind = REPLY_CONTINUE, .fd = -1, .script = -1};
+	return (struct reply){.kind = REPLY_CONTINUE, .fd = -1};
 }
 
-struct reply reply_exec(int fd, int script)
+struct reply reply_exec(struct exec_plan *plan)
 {
-	return (struct reply){.kind = REPLY_EXEC, .fd = fd, .script = script};
+	return (struct reply){.kind = REPLY_EXEC, .fd = -1, .exec = plan};
+}
+
+struct reply reply_map(bool alone)
+{
+	return (struct reply){.kind = REPLY_MAP, .fd = -1, .alone = alone};
 }
 
 struct reply reply_path(int fd, bool cloexec)
 {
-	return (struct reply){.kind = REPLY_PATH, .fd = fd, .script = -1, .cloexec = cloexec};
+	return (struct reply){.kind = REPLY_PATH, .fd = fd, .cloexec = cloexec};
 }
 
 struct reply reply_chdir(int fd)
 {
-	return (struct reply){.kind = REPLY_CHDIR, .fd = fd, .script = -1};
+	return (struct reply){.kind = REPLY_CHDIR, .fd = fd};
 }
 
 struct reply reply_none(void)
 {
-	return (struct reply){.kind = REPLY_NONE, .fd = -1, .script = -1};
+	return (struct reply){.kind = REPLY_NONE, .fd = -1};
 }
 
 bool call_valid(const struct call *call)
@@ -351,6 +356,25 @@ bool call_permit_look(struct call *call, const struct ask *ask, struct reply *re
 	return record(call, ask, EVENT_REWRITTEN, ask->ops[0], &verdict, NULL, NULL);
 }
 
+bool call_would_permit(struct call *call, const struct ask *ask)
+{
+	const char *detail = NULL;
+	char buf[PATH_MAX];
+
+	for (size_t i = 0; i < ask->op_count; i++) {
+		const struct access access = {
+			.class = ask->class,
+			.op = ask->ops[i],
+			.path = ask->path ? policy_name(call, ask->path, buf) : NULL,
+			.endpoint = ask->endpoint,
+		};
+
+		if (decide(call, &access, ask->own, &detail).decision != DECISION_ALLOW)
+			return call->session->observe;
+	}
+	return true;
+}
+
 bool call_allows_quietly(const struct call *call, const struct access *access)
 {
 	const struct session *session = call->session;
@@ -402,12 +426,12 @@ void call_record_exec(struct call *call, const char *path)
 	record(call, &ask, EVENT_EXEC, OP_EXEC, &allowed, NULL, NULL);
 }
 
-void call_record_kill(struct call *call, const char *path, const char *detail)
+void call_record_kill(struct call *call, enum access_op op, const char *path, const char *detail)
 {
 	const struct ask ask = {.class = CLASS_EXEC, .path = path};
 	const struct verdict killed = {.decision = DECISION_KILL, .error = EACCES};
 
-	record(call, &ask, EVENT_BLOCKED, OP_EXEC, &killed, detail, NULL);
+	record(call, &ask, EVENT_BLOCKED, op, &killed, detail, NULL);
 }
 
 /* The filter notifies a foreign ABI so that it is recorded; the process ends for it. */

@@ -13,6 +13,7 @@
 
 /* One call of the tool on its way: request in, reply out. */
 
+struct exec_plan;
 struct session;
 struct worker;
 
@@ -38,7 +39,8 @@ enum reply_kind {
 	REPLY_VALUE,    /* the call returns `value` */
 	REPLY_FD,       /* the call returns a new descriptor for `fd`, which the reply owns */
 	REPLY_CONTINUE, /* the kernel runs the call: decided from registers alone */
-	REPLY_EXEC,     /* the kernel runs the exec; `fd` pins what must come of it */
+	REPLY_EXEC,     /* the kernel runs the exec; `exec` says what must come of it */
+	REPLY_MAP,      /* the kernel maps a file as code; it is looked at what came of it */
 	REPLY_PATH,     /* as REPLY_FD, for a descriptor of O_PATH */
 	REPLY_CHDIR,    /* the caller goes to the folder `fd` */
 	REPLY_NONE,     /* the caller is gone */
@@ -49,8 +51,9 @@ struct reply {
 	int error;
 	int64_t value;
 	int fd;
-	int script;
+	struct exec_plan *exec;
 	bool cloexec;
+	bool alone;
 };
 
 struct reply reply_error(int error);
@@ -61,8 +64,11 @@ struct reply reply_result(int64_t result);
 struct reply reply_fd(int fd, bool cloexec);
 /* Refuses (EPERM) where syscall_may_continue() does not hold. */
 struct reply reply_continue(const struct call *call);
-/* Takes `fd`, which pins the image; `script` (-1: none) pins the script that the image runs. */
-struct reply reply_exec(int fd, int script);
+/* Takes the plan (exec.h). */
+struct reply reply_exec(struct exec_plan *plan);
+/* The mapping is made by the kernel, and verified unless the caller is `alone`: then nobody can
+ * exchange what it was decided on (mapping.h). */
+struct reply reply_map(bool alone);
 /* Takes `fd`, which is of O_PATH. */
 struct reply reply_path(int fd, bool cloexec);
 /* Takes `fd`, a folder. */
@@ -120,6 +126,9 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
 bool call_permit_move(struct call *call, const char *from, const char *to, bool tree,
 		      const struct ask *ask, struct reply *ret);
 
+/* True when call_permit() would say so, or nothing is enforced. Writes no record. */
+bool call_would_permit(struct call *call, const struct ask *ask);
+
 /* True while the caller waits: what was read from its memory and /proc is its own. */
 bool call_valid(const struct call *call);
 
@@ -129,8 +138,9 @@ pid_t call_tgid(struct call *call);
 /* Writes the record of an exec that has happened (--log all). */
 void call_record_exec(struct call *call, const char *path);
 
-/* Writes the record of an exec that came out otherwise than decided; its process is killed. */
-void call_record_kill(struct call *call, const char *path, const char *detail);
+/* Writes the record of an exec or a mapping (`op`) that came out otherwise than decided; its
+ * process is killed. */
+void call_record_kill(struct call *call, enum access_op op, const char *path, const char *detail);
 
 /* One mediated call from request to reply. */
 struct reply call_handle(struct call *call);

@@ -4,33 +4,57 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/ptrace.h>
+#include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/mapping.h"
 #include "supervisor/notify.h"
 #include "supervisor/resolve.h"
 #include "supervisor/session.h"
+#include "supervisor/trace.h"
 #include "supervisor/tracee.h"
+
+struct exec_plan *exec_plan_new(void)
+{
+	struct exec_plan *plan = calloc(1, sizeof(*plan));
+
+	if (plan)
+		*plan = (struct exec_plan){.image = -1, .script = -1};
+	return plan;
+}
+
+void exec_plan_free(struct exec_plan *plan)
+{
+	if (!plan)
+		return;
+	close_fd(&plan->image);
+	close_fd(&plan->script);
+	free(plan);
+}
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The name that execve was called with, as the new image has it: AT_EXECFN, getauxval(3). */
-static ssize_t read_execfn(struct call *call, char name[PATH_MAX])
+/* What the kernel tells the new image about itself: getauxval(3). */
+struct auxiliary {
+	uint64_t execfn; /* AT_EXECFN: address of the name that execve was called with */
+	uint64_t base;   /* AT_BASE: where the dynamic loader is; 0: none */
+};
+
+static int read_auxiliary(struct call *call, struct auxiliary *ret)
 {
 	AUTO_CLOSE int fd = -1;
 	Elf64_auxv_t auxv[64];
 	char path[32];
 	ssize_t got;
 
+	*ret = (struct auxiliary){0};
 	snprintf(path, sizeof(path), "%d/auxv", call->request.tid);
 	fd = openat(call->session->proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -38,56 +62,57 @@ static ssize_t read_execfn(struct call *call, char name[PATH_MAX])
 	got = read(fd, auxv, sizeof(auxv));
 	for (ssize_t i = 0; i < got / (ssize_t)sizeof(auxv[0]); i++) {
 		if (auxv[i].a_type == AT_EXECFN)
-			return tracee_read_string(call, auxv[i].a_un.a_val, name, PATH_MAX);
+			ret->execfn = auxv[i].a_un.a_val;
+		else if (auxv[i].a_type == AT_BASE)
+			ret->base = auxv[i].a_un.a_val;
 	}
-	return -ENOENT;
+	return ret->execfn ? 0 : -ENOENT;
 }
 
-/* NULL when the image that stands before its first instruction is the one decided on, else why it
- * is not. `call` is about the new image; *ret_name becomes its name. */
-static const char *verify(struct call *call, int image, int script, char ret_name[PATH_MAX])
+/* NULL when the image was started for the script that `pinned` is, else why not. */
+static const char *verify_script(struct call *call, int pinned, uint64_t execfn)
 {
 	AUTO_OBJECT struct object named = OBJECT_INIT;
-	char execfn[PATH_MAX];
 	struct stat expected;
-	struct stat found;
-	char path[32];
+	char name[PATH_MAX];
 
-	if (proc_readlink(call->session, call->request.tid, "exe", ret_name, PATH_MAX) < 0)
-		ret_name[0] = '\0';
-	snprintf(path, sizeof(path), "%d/exe", call->request.tid);
-	if (fstat(image, &expected) < 0 || fstatat(call->session->proc, path, &found, 0) < 0)
-		return "the new image cannot be verified";
-	if (!same_file(&expected, &found))
-		return "another file than the one decided on was executed";
-	if (script < 0)
-		return NULL;
-	if (read_execfn(call, execfn) < 0 || fstat(script, &expected) < 0 ||
-	    resolve_object(call, AT_FDCWD, execfn, 0, 0, &named) < 0)
+	if (tracee_read_string(call, execfn, name, sizeof(name)) < 0 ||
+	    fstat(pinned, &expected) < 0 || resolve_object(call, AT_FDCWD, name, 0, 0, &named) < 0)
 		return "the script cannot be verified";
 	if (!same_file(&expected, &named.stat))
 		return "another script than the one decided on was executed";
 	return NULL;
 }
 
-/* Lets the tracee go on, with `sig` if not 0. One that cannot was killed. */
-static void detach(struct call *call, pid_t pid, int sig)
+/* NULL when the image that stands before its first instruction is the one decided on, else why it
+ * is not. `call` is about the new image; *ret_name becomes the name of what was executed. */
+static const char *verify(struct call *call, const struct exec_plan *plan, char ret_name[PATH_MAX])
 {
-	int status;
+	struct auxiliary auxiliary;
+	struct stat expected;
+	struct stat found;
+	const char *why;
+	char path[32];
 
-	if (ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)sig) == 0)
-		return;
-	while (waitpid(pid, &status, __WALL | __WNOTHREAD) == pid) {
-		if (WIFSTOPPED(status))
-			continue;
-		session_took(call->session, pid, status);
-		return;
-	}
+	if (proc_readlink(call->session, call->request.tid, "exe", ret_name, PATH_MAX) < 0)
+		ret_name[0] = '\0';
+	snprintf(path, sizeof(path), "%d/exe", call->request.tid);
+	if (fstat(plan->image, &expected) < 0 ||
+	    fstatat(call->session->proc, path, &found, 0) < 0 ||
+	    read_auxiliary(call, &auxiliary) < 0)
+		return "the new image cannot be verified";
+	if (!same_file(&expected, &found))
+		return "another file than the one decided on was executed";
+	why = plan->script < 0 ? NULL : verify_script(call, plan->script, auxiliary.execfn);
+	if (why || !auxiliary.base)
+		return why;
+	/* PT_INTERP, as the kernel found it. */
+	return mapping_verify(call, auxiliary.base, auxiliary.base + 1, MAPPING_ANY, ret_name);
 }
 
 /* At the exec event. `pid` is the process: from a thread that was not the leader, execve makes it
- * the leader. */
-static void executed(struct call *call, pid_t pid, int image, int script, uint64_t parent)
+ * the leader. False: it must die. */
+static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan, uint64_t parent)
 {
 	char name[PATH_MAX];
 	const char *why;
@@ -95,75 +120,34 @@ static void executed(struct call *call, pid_t pid, int image, int script, uint64
 	call->request.tid = pid;
 	call->tgid = pid;
 	identity_exec(call->session, pid, parent);
-	why = verify(call, image, script, name);
-	if (why) {
-		call_record_kill(call, name[0] ? name : NULL, why);
-		kill(pid, SIGKILL);
-	} else {
+	why = verify(call, plan, name);
+	if (why)
+		call_record_kill(call, OP_EXEC, name[0] ? name : NULL, why);
+	else
 		call_record_exec(call, name);
-	}
-	detach(call, pid, 0);
+	return !why;
 }
 
-/* Waits for what becomes of the exec. */
-static void await(struct call *call, int image, int script, uint64_t parent)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, __WALL | __WNOTHREAD);
-		int sig;
-
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0)
-			return;
-		if (!WIFSTOPPED(status)) {
-			session_took(call->session, pid, status); /* killed, or another thread's exec ended it */
-			return;
-		}
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
-			executed(call, pid, image, script, parent);
-			return;
-		}
-		/* Back in user mode without an exec event: the exec failed. A stop that is not
-		 * PTRACE_INTERRUPT's is a signal, which goes on its way. */
-		sig = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-		detach(call, pid, sig);
-		return;
-	}
-}
-
-static int trace(struct call *call, int image, int script, uint64_t parent)
+int exec_run(struct call *call, const struct exec_plan *plan)
 {
 	const struct ask ask = {.class = CLASS_EXEC, .ops = {OP_EXEC}, .op_count = 1};
-	const pid_t tid = call->request.tid;
-	struct reply refused;
-
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0) {
-		refused = call_refuse(call, &ask, EACCES,
-				      "the exec cannot be verified: the process is traced");
-		return notify_reply(call, &refused);
-	}
-	/* The interrupt brings the thread to a stop as soon as it is back in user mode: a failed
-	 * exec has no event. */
-	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	if (call_valid(call) && notify_continue(call) < 0)
-		return -EIO;
-	await(call, image, script, parent);
-	return 0;
-}
-
-int exec_run(struct call *call, int image, int script)
-{
 	struct session *session = call->session;
+	struct trace_stop stop;
+	struct reply refused;
 	uint64_t parent = 0;
 	uint64_t unused;
 	int error;
 
 	if (atomic_exchange(&session->started, true))
 		parent = identity_of(session, call_tgid(call), &unused);
-	pthread_rwlock_rdlock(&session->trace_lock);
-	error = trace(call, image, script, parent);
-	pthread_rwlock_unlock(&session->trace_lock);
-	return error;
+	error = trace_call(call, &stop);
+	if (error == -EPERM) {
+		refused = call_refuse(call, &ask, EACCES,
+				      "the exec cannot be verified: the process is traced");
+		return notify_reply(call, &refused);
+	}
+	if (error <= 0)
+		return error;
+	trace_go(call, &stop, stop.executed && !executed(call, stop.pid, plan, parent));
+	return 0;
 }

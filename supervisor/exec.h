@@ -4,13 +4,23 @@
 
 #include "supervisor/call.h"
 
+/* What must come of an exec that was allowed. Owns its descriptors. */
+struct exec_plan {
+	int image;  /* O_PATH: the file that the kernel is to run */
+	int script; /* O_PATH: the script that it is started for; -1: none */
+};
+
+/* An empty plan, or NULL. */
+struct exec_plan *exec_plan_new(void);
+void exec_plan_free(struct exec_plan *plan);
+
 /*
  * Lets the kernel run the execve that `call` is, and verifies it. The calling thread is traced
- * from here to the exec event (ptrace(2)): the new image must be the file that `image` pins, and
- * if `script` is not -1, it must have been started for that script. What comes out otherwise is
+ * from here to the exec event (ptrace(2)): the new image, the script that it was started for and
+ * the dynamic loader that comes with it must be what was decided on. What comes out otherwise is
  * killed before its first instruction, and recorded. An exec that fails goes on untraced.
  * Returns as notify_reply().
  */
-int exec_run(struct call *call, int image, int script);
+int exec_run(struct call *call, const struct exec_plan *plan);
 
 #endif

@@ -122,6 +122,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->look;
 	case TRAP_EXEC:
 		return !sensitive->exec;
+	case TRAP_MAP:
+		return !sensitive->map;
 	case TRAP_NET:
 		return !sensitive->network;
 	case TRAP_NONZERO:
@@ -142,6 +144,31 @@ static int allow_if(scmp_filter_ctx context, const struct syscall_row *row, unsi
 	};
 
 	return seccomp_rule_add_exact_array(context, SCMP_ACT_ALLOW, row->nr, 1, &condition);
+}
+
+/* mmap, mprotect, pkey_mprotect: `prot` is the third argument. Memory that is no file's is not
+ * asked about as it is mapped; what mprotect finds there, only a look can tell. */
+static int add_mapping(scmp_filter_ctx context, const struct syscall_row *row)
+{
+	int error = allow_if(context, row, 2, PROT_EXEC, 0);
+
+	if (error < 0 || row->nr != SYS_mmap)
+		return error;
+	return allow_if(context, row, 3, MAP_ANONYMOUS, MAP_ANONYMOUS);
+}
+
+/* Descriptors that two processes share: see mapping.h. */
+static int add_clone(scmp_filter_ctx context, const struct sensitivity *sensitive,
+		     const struct syscall_row *row)
+{
+	int error;
+
+	if (!sensitive->map)
+		return allow_if(context, row, 0, namespace_flags, 0);
+	error = allow_if(context, row, 0, namespace_flags | CLONE_FILES, 0);
+	if (error < 0)
+		return error;
+	return allow_if(context, row, 0, namespace_flags | CLONE_THREAD, CLONE_THREAD);
 }
 
 /* What is not allowed by a rule is notified: the program's default. What passes() is decided in front
@@ -176,6 +203,10 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		if (error < 0 || sensitive->read || sensitive->look)
 			return error;
 		return allow_if(context, row, row->trap_arg, open_change_flags, 0);
+	case TRAP_MAP:
+		return add_mapping(context, row);
+	case TRAP_CLONE:
+		return add_clone(context, sensitive, row);
 	case TRAP_NONZERO:
 		return allow_if(context, row, row->trap_arg, whole, 0);
 	case TRAP_NAMESPACES:

@@ -12,6 +12,7 @@ struct sensitivity {
 	bool read;
 	bool look; /* names are hidden or rewritten */
 	bool exec;
+	bool map; /* files as code */
 	bool network;
 };
 

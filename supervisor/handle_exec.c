@@ -2,19 +2,19 @@
 /* execve, execveat */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "core/cleanup.h"
+#include "supervisor/exec.h"
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
+#include "supervisor/image.h"
+#include "supervisor/mapping.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
 enum {
-	SCRIPT_HEAD = 256, /* BINPRM_BUF_SIZE: what the kernel reads of a file */
-	SCRIPT_DEPTH = 5,  /* fs/exec.c: interpreters that are scripts themselves */
+	SCRIPT_DEPTH = 5, /* fs/exec.c: interpreters that are scripts themselves */
 };
 
 static struct ask ask_exec(struct call *call, const struct object *object, const char *arg)
@@ -45,34 +45,15 @@ static struct reply unresolved(struct call *call, const struct object *object, c
 }
 
 /*
- * The interpreter of a script ("#!", execve(2)), cut out as fs/binfmt_script.c does. False for a
- * file that is no script, or that cannot be read: what really runs is verified afterwards.
+ * The dynamic loader is mapped by the kernel, with the program: it is asked about as a library. One
+ * that is missing, the kernel has its own error for.
  */
-static bool read_interpreter(struct call *call, const struct object *object,
-			     char interpreter[SCRIPT_HEAD])
+static bool permit_loader(struct call *call, const char *loader, struct reply *reply)
 {
-	AUTO_CLOSE int fd = -1;
-	char head[SCRIPT_HEAD + 1];
-	ssize_t got;
-	char *start;
-	size_t len;
+	AUTO_OBJECT struct object object = OBJECT_INIT;
 
-	if (!S_ISREG(object->stat.st_mode))
-		return false;
-	fd = object_open(call->session, object, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	got = pread(fd, head, SCRIPT_HEAD, 0);
-	if (got < 3 || head[0] != '#' || head[1] != '!')
-		return false;
-	head[got] = '\0';
-	start = head + 2;
-	start[strcspn(start, "\n")] = '\0';
-	start += strspn(start, " \t");
-	len = strcspn(start, " \t");
-	memcpy(interpreter, start, len);
-	interpreter[len] = '\0';
-	return len > 0;
+	return resolve_object(call, AT_FDCWD, loader, 0, 0, &object) < 0 ||
+	       mapping_permit(call, object.name, loader, reply);
 }
 
 /*
@@ -82,7 +63,7 @@ static bool read_interpreter(struct call *call, const struct object *object,
 static bool permit_chain(struct call *call, struct object *object, const char *arg,
 			 int *ret_script, struct reply *reply)
 {
-	char interpreter[SCRIPT_HEAD];
+	struct image image;
 
 	for (unsigned int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
 		struct ask ask = ask_exec(call, object, arg);
@@ -91,11 +72,14 @@ static bool permit_chain(struct call *call, struct object *object, const char *a
 
 		if (!call_permit(call, &ask, reply))
 			return false;
-		if (!read_interpreter(call, object, interpreter))
+		image_read(call->session, object, &image);
+		if (image.kind == IMAGE_LOADED)
+			return permit_loader(call, image.helper, reply);
+		if (image.kind != IMAGE_SCRIPT)
 			return true;
-		error = resolve_object(call, AT_FDCWD, interpreter, 0, 0, &next);
+		error = resolve_object(call, AT_FDCWD, image.helper, 0, 0, &next);
 		if (error < 0) {
-			*reply = unresolved(call, &next, interpreter, error);
+			*reply = unresolved(call, &next, image.helper, error);
 			object_release(&next);
 			return false;
 		}
@@ -103,7 +87,7 @@ static bool permit_chain(struct call *call, struct object *object, const char *a
 			*ret_script = TAKE_FD(object->fd);
 		object_release(object);
 		*object = next;
-		arg = interpreter;
+		arg = image.helper;
 	}
 	*reply = reply_error(ELOOP);
 	return false;
@@ -113,6 +97,7 @@ static struct reply do_exec(struct call *call, int dirfd, uint64_t path_addr, in
 {
 	AUTO_OBJECT struct object object = OBJECT_INIT;
 	AUTO_CLOSE int script = -1;
+	struct exec_plan *plan;
 	char path[PATH_MAX];
 	struct reply reply;
 	int follow = 0;
@@ -131,7 +116,12 @@ static struct reply do_exec(struct call *call, int dirfd, uint64_t path_addr, in
 		return unresolved(call, &object, path, error);
 	if (!permit_chain(call, &object, path, &script, &reply))
 		return reply;
-	return reply_exec(TAKE_FD(object.fd), TAKE_FD(script));
+	plan = exec_plan_new();
+	if (!plan)
+		return reply_error(ENOMEM);
+	plan->image = TAKE_FD(object.fd);
+	plan->script = TAKE_FD(script);
+	return reply_exec(plan);
 }
 
 struct reply handle_execve(struct call *call)

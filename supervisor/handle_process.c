@@ -188,7 +188,7 @@ struct reply handle_affinity(struct call *call)
 	if (error < 0)
 		return tracee_failed(call, error);
 	if (!call_valid(call))
-		return (struct reply){.kind = REPLY_NONE, .fd = -1, .script = -1};
+		return reply_none();
 	result = set ? affinity_set(call->session, pid, size, mask)
 		     : affinity_get(call->session, pid, size, mask);
 	if (result > 0 && !set)
@@ -244,7 +244,7 @@ struct reply handle_fcntl(struct call *call)
 		owner = (struct f_owner_ex){.type = F_OWNER_PGRP, .pid = -owner.pid};
 	}
 	if (!call_valid(call))
-		return (struct reply){.kind = REPLY_NONE, .fd = -1, .script = -1};
+		return reply_none();
 	if (owner.pid > 0 && owner.type == F_OWNER_PGRP &&
 	    !tree_owns_group(call->session->self, owner.pid, call->session->guardian))
 		return refuse(call, "a process group with strangers in it");

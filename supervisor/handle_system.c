@@ -29,11 +29,23 @@ static struct reply refuse(struct call *call, const char *arg, int error)
 
 struct reply handle_door(struct call *call)
 {
-	const bool flags = call->row->trap == TRAP_NAMESPACES;
+	const bool flags = call->row->trap == TRAP_NAMESPACES || call->row->trap == TRAP_CLONE;
 	char arg[32];
 
 	snprintf(arg, sizeof(arg), "0x%llx", (unsigned long long)call->request.args[0]);
 	return refuse(call, flags ? arg : NULL, call->row->error);
+}
+
+/* From a register. Without a namespace, it is a process that shares its parent's descriptors. */
+struct reply handle_clone(struct call *call)
+{
+	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+				    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+	if (call->request.args[0] & namespaces)
+		return handle_door(call);
+	atomic_store(&call->session->files_shared, true);
+	return reply_continue(call);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "supervisor/exec.h"
 #include "supervisor/inject.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/mapping.h"
 #include "supervisor/remote.h"
 #include "supervisor/session.h"
 
@@ -85,7 +86,10 @@ int notify_reply(struct call *call, struct reply *reply)
 		error = notify_continue(call);
 		break;
 	case REPLY_EXEC:
-		error = exec_run(call, reply->fd, reply->script);
+		error = exec_run(call, reply->exec);
+		break;
+	case REPLY_MAP:
+		error = mapping_run(call, reply->alone);
 		break;
 	case REPLY_PATH:
 		error = remote_give_path(call, reply->fd, reply->cloexec);
@@ -97,6 +101,7 @@ int notify_reply(struct call *call, struct reply *reply)
 		break;
 	}
 	close_fd(&reply->fd);
-	close_fd(&reply->script);
+	exec_plan_free(reply->exec);
+	reply->exec = NULL;
 	return error;
 }

@@ -221,7 +221,8 @@ static void serve(struct worker *worker, const struct request *request)
 	struct reply reply = call_handle(&call);
 	int error;
 
-	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_PATH || reply.kind == REPLY_CHDIR)
+	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_PATH || reply.kind == REPLY_CHDIR ||
+	    (reply.kind == REPLY_MAP && !reply.alone))
 		stand_in(worker);
 	else
 		sample_demand(pool);

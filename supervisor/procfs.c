@@ -110,6 +110,44 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 	return 0;
 }
 
+FILE *proc_open_maps(const struct session *session, pid_t tid)
+{
+	char path[32];
+	FILE *maps;
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/maps", tid);
+	fd = openat(session->proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	maps = fdopen(fd, "r");
+	if (!maps)
+		close(fd);
+	return maps;
+}
+
+/* A newline in a name is written "\\012"; a backslash is not marked, so that name stays as it is. */
+int proc_next_mapping(FILE *maps, struct proc_mapping *ret)
+{
+	char line[PATH_MAX + 256];
+	char permissions[5];
+	int name = 0;
+	size_t len;
+
+	if (!fgets(line, sizeof(line), maps))
+		return ferror(maps) ? -EIO : 0;
+	len = strlen(line);
+	if (len == 0 || line[len - 1] != '\n')
+		return -EIO;
+	line[len - 1] = '\0';
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %n", &ret->start,
+		   &ret->end, permissions, &ret->inode, &name) != 4)
+		return -EIO;
+	ret->code = permissions[2] == 'x';
+	snprintf(ret->name, sizeof(ret->name), "%s", name ? line + name : "");
+	return 1;
+}
+
 ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,
 		      size_t size)
 {

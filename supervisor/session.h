@@ -48,6 +48,9 @@ struct session {
 	bool tool_taken;
 	int tool_status;
 
+	/* Two processes of the tool may share a table of descriptors (CLONE_FILES). */
+	atomic_bool files_shared;
+
 	int listener; /* seccomp notification descriptor */
 	int proc;     /* O_PATH /proc */
 	int self_fds; /* O_PATH /proc/self/fd of the supervisor */

@@ -207,6 +207,7 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
 		/* The result counts programs. */
 		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
 	};

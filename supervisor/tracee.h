@@ -2,9 +2,11 @@
 #ifndef PROCTOR_SUPERVISOR_TRACEE_H
 #define PROCTOR_SUPERVISOR_TRACEE_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -88,6 +90,20 @@ struct proc_status {
 
 /* /proc/TID/status (proc_pid_status(5)). 0 or a negative errno. */
 int proc_status(const struct session *session, pid_t tid, struct proc_status *ret);
+
+/* One line of /proc/PID/maps (proc_pid_maps(5)). */
+struct proc_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t inode; /* 0: no file */
+	bool code;      /* executable */
+	char name[PATH_MAX + 32]; /* with a mark if deleted; empty: none */
+};
+
+/* /proc/TID/maps, open; NULL with errno. proc_next_mapping() then gives one line after the other:
+ * 1, 0 at the end, or a negative errno. */
+FILE *proc_open_maps(const struct session *session, pid_t tid);
+int proc_next_mapping(FILE *maps, struct proc_mapping *ret);
 
 /* Text of the link /proc/PID/NAME, e.g. "exe". Returns length or a negative errno. */
 ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,

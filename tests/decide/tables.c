@@ -110,7 +110,7 @@ static bool find_op(const char *name, enum access_op *ret_op, enum access_class 
 			continue;
 		*ret_op = (enum access_op)op;
 		*ret_class = op < OP_EXEC      ? CLASS_FILE
-			     : op == OP_EXEC   ? CLASS_EXEC
+			     : op <= OP_MAP    ? CLASS_EXEC
 			     : op < OP_SIGNAL  ? CLASS_NETWORK
 			     : op < OP_CALL    ? CLASS_PROCESS
 					       : CLASS_SYSTEM;

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -65,9 +66,13 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 }
 
 static const struct sensitivity sensitivities[] = {
-	{.network = false}, {.read = true},
-	{.exec = true},     {.network = true},
-	{.look = true},     {.read = true, .look = true, .exec = true, .network = true},
+	{.network = false},
+	{.read = true},
+	{.exec = true},
+	{.map = true},
+	{.network = true},
+	{.look = true},
+	{.read = true, .look = true, .exec = true, .map = true, .network = true},
 };
 
 static struct sock_fprog program;
@@ -207,6 +212,34 @@ START_TEST(namespaces)
 }
 END_TEST
 
+/* Memory as code: only where a policy can refuse it, and only what may be a file's. */
+START_TEST(mappings)
+{
+	struct seccomp_data data = {.nr = SYS_mmap, .arch = AUDIT_ARCH_X86_64};
+	const uint64_t shared = CLONE_FILES | 17;
+	int when;
+
+	build(_i);
+	when = sensitive.map ? NOTIFY : ALLOW;
+	data.args[2] = PROT_READ | PROT_EXEC;
+	data.args[3] = MAP_PRIVATE;
+	ck_assert_int_eq(interpret(&program, &data), when);
+	data.args[2] |= 1ULL << 32;
+	ck_assert_int_eq(interpret(&program, &data), when);
+	data.args[3] |= MAP_ANONYMOUS;
+	ck_assert_int_eq(interpret(&program, &data), ALLOW);
+	data.args[3] = MAP_SHARED;
+	data.args[2] = PROT_READ | PROT_WRITE;
+	ck_assert_int_eq(interpret(&program, &data), ALLOW);
+	ck_assert_int_eq(action(SYS_mprotect, 2, PROT_EXEC), when);
+	ck_assert_int_eq(action(SYS_mprotect, 2, PROT_READ), ALLOW);
+	ck_assert_int_eq(action(SYS_pkey_mprotect, 2, PROT_EXEC | PROT_READ), when);
+	ck_assert_int_eq(action(SYS_clone, 0, shared), when);
+	ck_assert_int_eq(action(SYS_clone, 0, shared | CLONE_VM | CLONE_THREAD), ALLOW);
+	filter_free(&program);
+}
+END_TEST
+
 /* The kernel looks at 32 bits of a command: what stands above must not hide it. */
 START_TEST(commands)
 {
@@ -311,6 +344,7 @@ int main(void)
 	tcase_add_loop_test(tests, opens, 0, count);
 	tcase_add_loop_test(tests, namespaces, 0, count);
 	tcase_add_loop_test(tests, commands, 0, count);
+	tcase_add_loop_test(tests, mappings, 0, count);
 	tcase_add_loop_test(tests, other_processes, 0, count);
 	tcase_add_loop_test(tests, sends, 0, count);
 	suite_add_tcase(suite, tests);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* mmap, mprotect and pkey_mprotect with PROT_EXEC */
+#include "supervisor/mapping.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/reg.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "supervisor/handlers.h"
+#include "supervisor/notify.h"
+#include "supervisor/resolve.h"
+#include "supervisor/session.h"
+#include "supervisor/trace.h"
+#include "supervisor/tracee.h"
+
+enum { PAGE_BYTES = 4096 };
+
+static struct ask ask_map(const char *name, const char *arg)
+{
+	return (struct ask){
+		.class = CLASS_EXEC,
+		.ops = {OP_MAP},
+		.op_count = 1,
+		.path = name,
+		.arg = arg,
+	};
+}
+
+bool mapping_permit(struct call *call, const char *name, const char *arg, struct reply *ret)
+{
+	const struct ask ask = ask_map(name, arg);
+
+	return call_permit(call, &ask, ret);
+}
+
+/* Nobody can exchange the caller's descriptors, or what stands in its memory, while it waits. A
+ * vfork's child shares its memory with its parent, but not its descriptors. */
+static bool is_alone(const struct call *call)
+{
+	struct stat stat;
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/task", call->request.tid);
+	/* "." and "..", and one for each thread */
+	return call->request.nr == SYS_mmap && !atomic_load(&call->session->files_shared) &&
+	       fstatat(call->session->proc, path, &stat, 0) == 0 && stat.st_nlink == 3;
+}
+
+/* Memory that several processes share, but no file: shared anonymous memory, huge pages, shmat(2). */
+static bool is_memory(const char *name)
+{
+	return !strcmp(name, "/dev/zero (deleted)") || !strcmp(name, "/anon_hugepage (deleted)") ||
+	       !strncmp(name, "/SYSV", 5);
+}
+
+/* As proc_pid_maps(5) has it, a name may end in a mark, and "\\012" stand for a newline; both could
+ * be part of the name as well. Then each reading must be allowed. */
+static bool allowed(struct call *call, const char *name)
+{
+	static const char mark[] = " (deleted)";
+	struct ask ask = ask_map(name, NULL);
+	size_t len = strlen(name);
+	char bare[PATH_MAX + 32];
+	char *newline;
+
+	if (!call_would_permit(call, &ask))
+		return false;
+	memcpy(bare, name, len + 1);
+	ask.path = bare;
+	if (len >= strlen(mark) && !strcmp(bare + len - strlen(mark), mark))
+		bare[len - strlen(mark)] = '\0';
+	while ((newline = strstr(bare, "\\012"))) {
+		*newline = '\n';
+		memmove(newline + 1, newline + 4, strlen(newline + 4) + 1);
+	}
+	return !strcmp(bare, name) || call_would_permit(call, &ask);
+}
+
+const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum mapping_kind kind,
+			   char ret_name[PATH_MAX])
+{
+	AUTO_FILE FILE *maps = proc_open_maps(call->session, call->request.tid);
+	struct proc_mapping mapping;
+	int more;
+
+	if (!maps)
+		return "the mapping cannot be verified";
+	while ((more = proc_next_mapping(maps, &mapping)) > 0 && mapping.start < end) {
+		if (mapping.end <= start || !mapping.inode || is_memory(mapping.name) ||
+		    (kind == MAPPING_CODE && !mapping.code))
+			continue;
+		if (allowed(call, mapping.name))
+			continue;
+		snprintf(ret_name, PATH_MAX, "%.*s", PATH_MAX - 1, mapping.name);
+		return "another file than the one decided on was mapped as code";
+	}
+	return more < 0 ? "the mapping cannot be verified" : NULL;
+}
+
+/* The part of the address space that the call was about; empty when it did nothing. */
+static void range_of(const struct call *call, pid_t pid, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const uint64_t *args = call->request.args;
+	uint64_t length = (args[1] + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+
+	*ret_start = args[0] & ~(uint64_t)(PAGE_BYTES - 1);
+	if (call->request.nr == SYS_mmap) {
+		errno = 0;
+		*ret_start = (uint64_t)ptrace(PTRACE_PEEKUSER, pid, 8L * RAX, NULL);
+		if (errno || *ret_start > -(uint64_t)PAGE_BYTES)
+			length = 0;
+	}
+	*ret_end = *ret_start + length < *ret_start ? UINT64_MAX : *ret_start + length;
+}
+
+int mapping_run(struct call *call, bool alone)
+{
+	const struct ask ask = ask_map(NULL, NULL);
+	struct trace_stop stop;
+	struct reply refused;
+	const char *why;
+	char name[PATH_MAX] = "";
+	uint64_t start;
+	uint64_t end;
+	int error;
+
+	if (alone)
+		return notify_continue(call);
+	error = trace_call(call, &stop);
+	if (error == -EPERM) {
+		refused = call_refuse(call, &ask, EACCES,
+				      "the mapping cannot be verified: the process is traced");
+		return notify_reply(call, &refused);
+	}
+	if (error <= 0)
+		return error;
+	range_of(call, stop.pid, &start, &end);
+	why = start < end ? mapping_verify(call, start, end, MAPPING_CODE, name) : NULL;
+	if (why)
+		call_record_kill(call, OP_MAP, name[0] ? name : NULL, why);
+	trace_go(call, &stop, why != NULL);
+	return 0;
+}
+
+struct reply handle_mmap(struct call *call)
+{
+	AUTO_OBJECT struct object object = OBJECT_INIT;
+	const uint64_t *args = call->request.args;
+	struct reply reply;
+	int error;
+
+	if (args[5] % PAGE_BYTES)
+		return reply_error(EINVAL);
+	error = resolve_descriptor(call, (int)args[4], &object);
+	if (error < 0)
+		return tracee_failed(call, error);
+	if (!mapping_permit(call, object.name, NULL, &reply))
+		return reply;
+	return reply_map(is_alone(call));
+}
+
+/* mprotect, pkey_mprotect: of what stands there now, and is not code already. */
+struct reply handle_mprotect(struct call *call)
+{
+	AUTO_FILE FILE *maps = proc_open_maps(call->session, call->request.tid);
+	struct proc_mapping mapping;
+	uint64_t start;
+	uint64_t end;
+	int more;
+
+	range_of(call, 0, &start, &end);
+	if (!maps)
+		return tracee_failed(call, -errno);
+	while ((more = proc_next_mapping(maps, &mapping)) > 0 && mapping.start < end) {
+		struct reply reply;
+
+		if (mapping.end <= start || !mapping.inode || mapping.code ||
+		    is_memory(mapping.name) || allowed(call, mapping.name))
+			continue;
+		if (!mapping_permit(call, mapping.name, NULL, &reply))
+			return reply;
+	}
+	return more < 0 ? tracee_failed(call, more) : reply_map(false);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_MAPPING_H
+#define PROCTOR_SUPERVISOR_MAPPING_H
+
+#include <limits.h>
+
+#include "supervisor/call.h"
+
+/*
+ * Files mapped as code (PROT_EXEC): shared libraries, dynamic loaders, programs given to a loader.
+ *
+ * Which file it is stands behind a descriptor, or in the address space. A thread that is alone,
+ * with no other thread in its process and a table of descriptors of its own, waits for us, and so
+ * nobody can exchange either: what was decided on is what the kernel maps. In all other cases the
+ * kernel makes the mapping while we trace the thread (trace.h), and what is there then is asked
+ * about again, before the thread runs on.
+ */
+
+/* Asks whether the tool may map what `name` is as code. As call_permit(). */
+bool mapping_permit(struct call *call, const char *name, const char *arg, struct reply *ret);
+
+enum mapping_kind { MAPPING_CODE, MAPPING_ANY };
+
+/*
+ * NULL when each file that the calling thread's process has mapped at [start, end), as code or in
+ * any way, may be mapped as code; else why not, and *ret_name is that file.
+ */
+const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum mapping_kind kind,
+			   char ret_name[PATH_MAX]);
+
+/* Carries REPLY_MAP out. Returns as notify_reply(). */
+int mapping_run(struct call *call, bool alone);
+
+#endif

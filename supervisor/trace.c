@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/trace.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "supervisor/notify.h"
+#include "supervisor/session.h"
+
+/* Lets the tracee go on, with `sig` if not 0. One that cannot was killed. */
+static void detach(struct call *call, pid_t pid, int sig)
+{
+	int status;
+
+	if (ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)sig) == 0)
+		return;
+	while (waitpid(pid, &status, __WALL | __WNOTHREAD) == pid) {
+		if (WIFSTOPPED(status))
+			continue;
+		session_took(call->session, pid, status);
+		return;
+	}
+}
+
+/* Waits until the tracee stands, or is gone (0). */
+static int await(struct call *call, struct trace_stop *ret)
+{
+	int status;
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, &status, __WALL | __WNOTHREAD);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return 0;
+	if (!WIFSTOPPED(status)) {
+		session_took(call->session, pid, status);
+		return 0;
+	}
+	*ret = (struct trace_stop){.pid = pid};
+	ret->executed = status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8);
+	/* Back in user mode without an exec event. A stop that is not PTRACE_INTERRUPT's is a
+	 * signal, which goes on its way. */
+	if (!ret->executed && status >> 16 != PTRACE_EVENT_STOP)
+		ret->sig = WSTOPSIG(status);
+	return 1;
+}
+
+int trace_call(struct call *call, struct trace_stop *ret)
+{
+	const pid_t tid = call->request.tid;
+	int error = 0;
+
+	pthread_rwlock_rdlock(&call->session->trace_lock);
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0) {
+		error = errno == EPERM ? -EPERM : 0;
+	} else {
+		/* The interrupt brings the thread to a stop as soon as it is back in user mode: only
+		 * an exec that succeeds has an event. */
+		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+		if (call_valid(call) && notify_continue(call) < 0)
+			error = -EIO;
+		else
+			error = await(call, ret);
+	}
+	if (error <= 0)
+		pthread_rwlock_unlock(&call->session->trace_lock);
+	return error;
+}
+
+void trace_go(struct call *call, const struct trace_stop *stop, bool dead)
+{
+	if (dead)
+		kill(call_tgid(call), SIGKILL);
+	detach(call, stop->pid, stop->sig);
+	pthread_rwlock_unlock(&call->session->trace_lock);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PROCTOR_SUPERVISOR_TRACE_H
+#define PROCTOR_SUPERVISOR_TRACE_H
+
+#include "supervisor/call.h"
+
+/*
+ * A call that only the kernel can make for its caller, and that is decided on what can change
+ * meanwhile (execve, an executable mapping): the kernel makes it under ptrace(2), and what came of
+ * it is looked at before the caller runs another instruction.
+ */
+
+/* Where the caller stands once the call is over. */
+struct trace_stop {
+	pid_t pid;     /* of the stopped thread; after an exec, of the process */
+	int sig;       /* that it was about to take and gets when it goes on; 0: none */
+	bool executed; /* at the exec event: a new image, before its first instruction */
+};
+
+/*
+ * Lets the kernel make the call that waits, and waits for its end. Returns
+ * 1: *ret says where the caller stands, and trace_go() lets it go on;
+ * 0: the caller is gone (killed, or ended by another thread's exec);
+ * -EPERM: it is traced by another process, or cannot be; the call still waits for its answer;
+ * another negative errno: the call could not be answered.
+ * The calling thread waits for its tracee only. Brackets itself with session->trace_lock, which
+ * trace_go() releases after 1.
+ */
+int trace_call(struct call *call, struct trace_stop *ret);
+
+/* Lets the caller go on untraced, or, if `dead`, ends its process. */
+void trace_go(struct call *call, const struct trace_stop *stop, bool dead);
+
+#endif
