@@ -34,10 +34,16 @@ static bool is_set(const struct environment_rules *rules, const char *entry, siz
 	return false;
 }
 
-static bool passes(const struct environment_rules *rules, const char *entry)
+static size_t name_length(const char *entry)
 {
 	const char *equals = strchr(entry, '=');
-	size_t len = equals ? (size_t)(equals - entry) : 0;
+
+	return equals ? (size_t)(equals - entry) : 0;
+}
+
+static bool passes(const struct environment_rules *rules, const char *entry)
+{
+	const size_t len = name_length(entry);
 
 	/* What is no NAME=value has no name that a rule could speak of. */
 	if (len == 0 || is_set(rules, entry, len))
@@ -45,6 +51,31 @@ static bool passes(const struct environment_rules *rules, const char *entry)
 	if (rules->keep_count > 0 && !listed(rules->keep, rules->keep_count, entry, len))
 		return false;
 	return !listed(rules->drop, rules->drop_count, entry, len);
+}
+
+bool policy_has_environment_rules(const struct policy *policy)
+{
+	const struct environment_rules *rules = &policy->environment;
+
+	return rules->keep_count > 0 || rules->drop_count > 0 || rules->set_count > 0;
+}
+
+bool policy_passes_variable(const struct policy *policy, const char *entry)
+{
+	return passes(&policy->environment, entry);
+}
+
+bool policy_keeps_variable(const struct policy *policy, const char *entry)
+{
+	const struct environment_rules *rules = &policy->environment;
+
+	return listed(rules->keep, rules->keep_count, entry, name_length(entry));
+}
+
+const char *const *policy_set_variables(const struct policy *policy, size_t *ret_count)
+{
+	*ret_count = policy->environment.set_count;
+	return policy->environment.set;
 }
 
 char **policy_environment(const struct policy *policy, char *const *environ)

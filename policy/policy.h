@@ -310,6 +310,18 @@ size_t policy_sources(const struct policy *policy, const struct policy_source **
 char **policy_environment(const struct policy *policy, char *const *environ);
 void policy_environment_free(char **environment);
 
+/* False: `env` is empty. */
+bool policy_has_environment_rules(const struct policy *policy);
+
+/* True when `keep` and `drop` let "NAME=value" through, and `set` does not set NAME. */
+bool policy_passes_variable(const struct policy *policy, const char *entry);
+
+/* True when an entry of `keep` names it: not merely because there is no `keep`. */
+bool policy_keeps_variable(const struct policy *policy, const char *entry);
+
+/* What `set` sets, as "NAME=value"; *ret_count of them. Lives as long as the policy. */
+const char *const *policy_set_variables(const struct policy *policy, size_t *ret_count);
+
 /* "60", "60s", "5m", "2h", "1.5s", "200ms" -> nanoseconds. Returns 0 or -EINVAL. */
 int policy_parse_duration(const char *text, uint64_t *ret_ns);
 

@@ -147,6 +147,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		.syscall = call->row ? call->row->name : unknown,
 		.arg = ask->arg,
 		.path = ask->path,
+		.to = ask->to,
 		.verdict = *verdict,
 		.detail = detail,
 	};
@@ -424,6 +425,15 @@ void call_record_exec(struct call *call, const char *path)
 	const struct verdict allowed = {.decision = DECISION_ALLOW};
 
 	record(call, &ask, EVENT_EXEC, OP_EXEC, &allowed, NULL, NULL);
+}
+
+void call_record_dropped(struct call *call, const char *path, const char *variable)
+{
+	const struct ask ask = {.class = CLASS_EXEC, .path = path, .arg = variable, .to = ""};
+	const struct verdict rewritten = {.decision = DECISION_REWRITE};
+
+	record(call, &ask, EVENT_REWRITTEN, OP_EXEC, &rewritten,
+	       "the dynamic loader would load other files; env: {keep} lets it through", NULL);
 }
 
 void call_record_kill(struct call *call, enum access_op op, const char *path, const char *detail)

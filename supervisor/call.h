@@ -93,6 +93,7 @@ struct ask {
 	bool own;    /* an object without a name, of the tool's own (a pipe): no rule is asked */
 	const struct endpoint *endpoint;
 	const char *arg;         /* as the tool wrote it */
+	const char *to;          /* what a rewrite uses instead */
 	const int *open_flags;   /* open(2), NULL: does not apply */
 	uint64_t argv;           /* argv of an exec, in the caller's memory; 0: does not apply */
 };
@@ -137,6 +138,9 @@ pid_t call_tgid(struct call *call);
 
 /* Writes the record of an exec that has happened (--log all). */
 void call_record_exec(struct call *call, const char *path);
+
+/* Writes the record of a variable ("NAME=value") that a new image was not given. */
+void call_record_dropped(struct call *call, const char *path, const char *variable);
 
 /* Writes the record of an exec or a mapping (`op`) that came out otherwise than decided; its
  * process is killed. */

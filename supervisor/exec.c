@@ -11,6 +11,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/exec_environment.h"
 #include "supervisor/mapping.h"
 #include "supervisor/notify.h"
 #include "supervisor/resolve.h"
@@ -121,6 +122,8 @@ static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan,
 	call->tgid = pid;
 	identity_exec(call->session, pid, parent);
 	why = verify(call, plan, name);
+	if (!why && exec_environment_apply(call, pid, name) < 0)
+		why = "the environment of the new image cannot be set";
 	if (why)
 		call_record_kill(call, OP_EXEC, name[0] ? name : NULL, why);
 	else

@@ -28,6 +28,7 @@ struct session {
 	const struct policy *policy;
 	struct audit *audit;
 	struct host host;
+	char *const *environment; /* that the tool was started with */
 	bool observe;
 	bool hides;    /* the policy hides some names, and that is enforced */
 	bool rewrites; /* it puts some files or trees under other names */

@@ -77,6 +77,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	struct stat stat;
 
 	session->policy = config->policy;
+	session->environment = config->environment;
 	session->observe = config->observe;
 	session->hides = policy_hides_anything(config->policy) && !config->observe;
 	session->rewrites = policy_rewrites(config->policy, CLASS_FILE);
@@ -206,7 +207,8 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 		.read = all || !policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
 		/* The result counts programs. */
-		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC),
+		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
+			policy_has_environment_rules(policy),
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),

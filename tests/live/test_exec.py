@@ -217,6 +217,68 @@ def many_execs(t):
     equal((run.code, run.out, run.err), (0, "", ""), run)
 
 
+def told(run):
+    """The variables that `execs tell` had."""
+    return [line[4:] for line in run.out.splitlines() if line.startswith("env ")]
+
+
+@test
+def environment_at_each_exec(t):
+    """`env` holds for what the tool gives its programs, too."""
+    rules = t.wide(exec_deny=["/nowhere"], env={"drop": ["*_TOKEN", "AWS_*"], "set": {"CI": "1"}})
+    command = ["/usr/bin/env", "-i", "A=1", "MY_TOKEN=x", "CI=2", "AWS_KEY=k", "EMPTY=", "Z=é\n",
+               t.program("execs"), "tell", "one", ""]
+    equal(told(t.native(command)), command[2:8][:5] + ["Z=é"])
+    run = t.run(command, rules)
+    equal(told(run), ["A=1", "EMPTY=", "Z=é", "CI=1"], run)
+    equal([line for line in run.out.splitlines() if line.startswith("argv")],
+          ["argv " + t.program("execs"), "argv tell", "argv one", "argv "])
+    # Nothing is left of it; and with no variable at all, `set` still adds.
+    run = t.run(["/usr/bin/env", "-i", "MY_TOKEN=secret", "/bin/cat", "/proc/self/environ"], rules)
+    check("secret" not in run.out, run)
+    run = t.run(["/usr/bin/env", "-i", t.program("execs"), "tell"], rules)
+    equal(told(run), ["CI=1"], run)
+    # The tool's own variables come back when they are given again.
+    env = {**t.env, "LD_LIBRARY_PATH": "/opt/lib", "KEPT": "1"}
+    run = t.run(["/usr/bin/env", t.program("execs"), "tell"], rules, env=env)
+    check({"LD_LIBRARY_PATH=/opt/lib", "KEPT=1", "CI=1"} <= set(told(run)), run)
+    keep = t.wide(exec_deny=["/nowhere"], env={"keep": ["PATH", "B"]})
+    run = t.run(["/usr/bin/env", "A=1", "B=2", t.program("execs"), "tell"], keep)
+    equal([line.split("=")[0] for line in told(run)], ["PATH", "PROCTOR_SESSION", "B"], run)
+
+
+@test
+def large_environments(t):
+    """Of many variables, and long ones."""
+    rules = t.wide(exec_deny=["/nowhere"], env={"drop": ["X*5"], "set": {"S": "s" * 50000}})
+    script = ("import os, sys\n"
+              "names = {f'X{i}': 'v' * (i % 977) for i in range(2000)}\n"
+              f"os.execve({t.program('execs')!r}, ['execs', 'tell'], {{**names, 'L': 'x' * 100000}})\n")
+    natively = told(t.native(["/usr/bin/python3", "-S", "-c", script]))
+    equal(len(natively), 2001)
+    run = t.run(["/usr/bin/python3", "-S", "-c", script], rules)
+    expected = [line for line in natively if not line.split("=")[0].endswith("5")]
+    equal(told(run), expected + ["S=" + "s" * 50000])
+
+
+@test
+def loader_variables(t):
+    """LD_PRELOAD, LD_AUDIT and LD_LIBRARY_PATH of the tool's own are dropped, unless kept."""
+    names = ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH")
+    command = ["/usr/bin/env", "-i", *(f"{name}=/nowhere/{name}.so" for name in names),
+               "LD_BIND_NOW=1", "X=1", t.bin + "/execs_static", "tell"]
+    equal(len(told(t.native(command))), 5)
+    run = t.run(command, t.wide(exec_deny=["/nowhere"]), options=("-q", "--log", "rewritten"))
+    equal(told(run), ["LD_BIND_NOW=1", "X=1"], run)
+    records = [record for record in run.records if record["event"] == "rewritten"]
+    equal([record["arg"] for record in records], command[2:5])
+    equal({record["path"] for record in records}, {t.bin + "/execs_static"})
+    keep = t.wide(exec_deny=["/nowhere"], env={"keep": ["LD_*", "X"]})
+    equal(told(t.run(command, keep)), command[2:7])
+    equal(told(t.run(command, t.wide(exec_deny=["/nowhere"]), options=("-q", "--observe"))),
+          command[2:7])
+
+
 @test
 def set_user_id(t):
     """A set-user-ID program gains nothing."""

@@ -82,8 +82,10 @@ def what_a_rule_denies(t):
 
 @test
 def what_has_no_name(t):
-    """memfd, O_TMPFILE: contents of the tool's own making."""
+    """memfd, O_TMPFILE: contents of the tool's own making. A rule can name a memfd."""
     path = put(t.inside + "/written")
+    named = t.wide(execute=[t.bin, "/usr/bin", "/memfd:"])
+    equal(maps(t, named, "memfd", path, "mapped").blocked, [])
     for way in ("memfd", "tmpfile"):
         t.one_record(maps(t, policy(t), way, path, "EACCES"), kind="exec", op="map")
         equal(maps(t, t.wide(), way, path, "mapped").blocked, [], way)
@@ -136,7 +138,7 @@ def preloaded(t):
         command = ["/bin/sh", "-c", f"{name}={library_path} exec /bin/cat /proc/self/maps"]
         code = [line for line in t.native(command).out.splitlines() if "r-xp" in line]
         check(any(library_path in line for line in code) or name == "LD_AUDIT", name)
-        run = t.run(command, policy(t))
+        run = t.run(command, policy(t, env={"keep": ["LD_*", "PATH"]}))
         equal(run.code, 0, run)
         code = [line for line in run.out.splitlines() if "r-xp" in line]
         check(code and not any(library_path in line for line in code), run)
