@@ -48,6 +48,14 @@ struct policy *load_policies(const char *const *names, size_t count);
 /* The same for one, with warnings of what is hardly meant. */
 struct policy *load_policy_and_warn(const char *name);
 
+/* --------------------------------------------------------------- cli/become.c */
+
+/*
+ * As root: the process becomes the user, with that user's groups, HOME, USER, LOGNAME and SHELL, and
+ * without XDG_*, but for XDG_STATE_HOME. Who is that user already stays. 0, or a negative errno and *err.
+ */
+int become_user(const char *name, struct error *err);
+
 /* -------------------------------------------------------------- cli/output.c */
 
 /* True when `out` is a terminal, NO_COLOR is not set and TERM is not "dumb". */

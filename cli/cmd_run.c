@@ -33,6 +33,7 @@ enum {
 	OPTION_STACK,
 	OPTION_NO_STACK,
 	OPTION_METRICS,
+	OPTION_USER,
 };
 
 static const struct option options[] = {
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{"no-stack", no_argument, NULL, OPTION_NO_STACK},
 	{"metrics", required_argument, NULL, OPTION_METRICS},
 	{"stats", no_argument, NULL, OPTION_STATS},
+	{"user", required_argument, NULL, OPTION_USER},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -72,6 +74,7 @@ static const char help_text[] =
 	"      --no-stack       do not record the stack of the thread on each blocked attempt\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
 	"      --metrics FILE   write figures in the text format of Prometheus, every 5 s and at the end\n"
+	"      --user NAME      started as root: supervisor and tool run as this user\n"
 	"  -q, --quiet          no summary of blocked attempts; with --result, output is only kept\n"
 	"  -v, --verbose        say which policies, session and log\n"
 	"      --help           print this\n"
@@ -86,6 +89,7 @@ struct run_options {
 	size_t audit_count;
 	uint64_t rotate_size;
 	unsigned int rotate_count;
+	const char *user;
 	enum audit_level level;
 	const char *result;
 	const char *metrics;
@@ -176,6 +180,9 @@ static int take_option(int option, struct run_options *ret)
 		return 0;
 	case OPTION_STATS:
 		ret->stats = true;
+		return 0;
+	case OPTION_USER:
+		ret->user = optarg;
 		return 0;
 	case 'q':
 		ret->quiet = true;
@@ -394,6 +401,10 @@ static int run(const struct run_options *run_options, char **command)
 	size_t private_count = 0;
 	struct error err = {0};
 
+	if (run_options->user && become_user(run_options->user, &err) < 0) {
+		say("failed:", err.message);
+		return EXIT_PROCTOR_FAILED;
+	}
 	plan.policy = load_policies(run_options->policies, run_options->policy_count);
 	if (!plan.policy || !can_enforce(plan.policy))
 		return EXIT_PROCTOR_FAILED;

@@ -33,8 +33,8 @@ const struct key policy_keys[] = {
 	{"network", "deny", parse_endpoints, .deny = RIGHTS_NETWORK},
 	{"network", "rewrite", parse_endpoint_rewrites, .pending = true},
 
-	{"syscalls", "deny", parse_denied_calls, .pending = true},
-	{"syscalls", "allow", parse_allowed_calls, .pending = true},
+	{"syscalls", "deny", parse_denied_calls},
+	{"syscalls", "allow", parse_allowed_calls},
 
 	{"env", "keep", parse_keep},
 	{"env", "drop", parse_drop},

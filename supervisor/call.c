@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/call_rules.h"
 #include "supervisor/file.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/names.h"
@@ -456,15 +458,57 @@ static struct reply refuse_abi(struct call *call)
 	return reply;
 }
 
+/* The pipe closes as the tool's first program is executed. */
+static bool is_ours_still(struct session *session)
+{
+	struct pollfd status = {.fd = session->launch_status};
+
+	if (atomic_load(&session->executed))
+		return false;
+	if (poll(&status, 1, 0) == 0)
+		return true;
+	atomic_store(&session->executed, true);
+	return false;
+}
+
+/* `syscalls` of the policy. True: refused by it, *ret the reply. What is ours still, before the tool's
+ * first exec, is not asked about. */
+static bool denied_by_rule(struct call *call, struct reply *ret)
+{
+	const struct call_rule *rule = call_rule_of(call->session->call_rules, call->row);
+	const struct ask ask = {.class = CLASS_SYSTEM, .ops = {OP_CALL}, .op_count = 1};
+	const struct access access = {
+		.class = CLASS_SYSTEM,
+		.op = OP_CALL,
+		.call = call->row->name,
+	};
+	const struct verdict verdict = {
+		.decision = DECISION_DENY,
+		.error = call->row->error == ENOSYS ? ENOSYS : EPERM,
+		.rule = rule->source,
+	};
+
+	if (rule->kind != CALL_DENIED || is_ours_still(call->session))
+		return false;
+	if (!call_valid(call)) {
+		*ret = reply_none();
+		return true;
+	}
+	return !denied(call, &ask, &access, &verdict, NULL, ret);
+}
+
 struct reply call_handle(struct call *call)
 {
 	const struct ask unknown = {.class = CLASS_SYSTEM, .ops = {OP_CALL}, .op_count = 1};
 	const struct request *request = &call->request;
+	struct reply refused;
 
 	if (request->arch != AUDIT_ARCH_X86_64 || (request->nr & X32_SYSCALL_BIT))
 		return refuse_abi(call);
 	call->row = syscall_row(request->nr);
-	if (!call->row || !call->row->handler)
+	if (!call->row)
 		return call_refuse(call, &unknown, ENOSYS, "not in the table of known calls");
-	return call->row->handler(call);
+	if (call->session->call_rules && denied_by_rule(call, &refused))
+		return refused;
+	return call->row->handler ? call->row->handler(call) : reply_continue(call);
 }

@@ -4,13 +4,16 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/call_rules.h"
 #include "supervisor/exec_environment.h"
 #include "supervisor/mapping.h"
 #include "supervisor/notify.h"
@@ -18,6 +21,14 @@
 #include "supervisor/session.h"
 #include "supervisor/trace.h"
 #include "supervisor/tracee.h"
+
+enum {
+	WATCH_PAUSE_NS = 20000,
+	/* How often it is found at a stage before that is the answer. */
+	WATCH_OVER = 50,
+	WATCH_RUNNING = 20000,
+	WATCH_MAX = 100000, /* an exec that hangs ends the process */
+};
 
 struct exec_plan *exec_plan_new(void)
 {
@@ -112,8 +123,9 @@ static const char *verify(struct call *call, const struct exec_plan *plan, char 
 }
 
 /* At the exec event. `pid` is the process: from a thread that was not the leader, execve makes it
- * the leader. False: it must die. */
-static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan, uint64_t parent)
+ * the leader. `traced` by us: it stands before its first instruction. False: it must die. */
+static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan, uint64_t parent,
+		     bool traced)
 {
 	char name[PATH_MAX];
 	const char *why;
@@ -122,13 +134,79 @@ static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan,
 	call->tgid = pid;
 	identity_exec(call->session, pid, parent);
 	why = verify(call, plan, name);
-	if (!why && exec_environment_apply(call, pid, name) < 0)
+	if (!why && traced && exec_environment_apply(call, pid, name) < 0)
 		why = "the environment of the new image cannot be set";
 	if (why)
 		call_record_kill(call, OP_EXEC, name[0] ? name : NULL, why);
 	else
 		call_record_exec(call, name);
 	return !why;
+}
+
+enum stage {
+	STAGE_KERNEL,  /* in the kernel, at the exec */
+	STAGE_RUNNING, /* there, or back in user mode: it cannot be told */
+	STAGE_OVER,    /* elsewhere, or stopped: it failed */
+};
+
+/* The kernel writes the auxiliary vector last. */
+static bool is_complete(struct call *call, pid_t pid)
+{
+	struct call image = *call;
+	struct auxiliary auxiliary;
+
+	image.request.tid = pid;
+	return read_auxiliary(&image, &auxiliary) == 0;
+}
+
+static enum stage stage_of(const struct call *call)
+{
+	const int nr = proc_syscall(call->session, call->request.tid);
+	struct proc_stat stat;
+
+	if (nr == -EBUSY)
+		return STAGE_RUNNING;
+	if (nr != call->request.nr || proc_stat(call->session, call->request.tid, &stat) < 0)
+		return STAGE_OVER;
+	return stat.state == 't' || stat.state == 'T' ? STAGE_OVER : STAGE_KERNEL;
+}
+
+/*
+ * The process is traced by another of the tool's, as the policy allows, and so cannot be traced by us.
+ * The kernel makes the exec, and the new image is looked at as soon as there is one. Meanwhile no
+ * ptrace(2) of the tool's is answered, so that a tracer that has it stop at the exec cannot let it
+ * go on; one that is killed in this moment can let it make its first steps.
+ */
+static int watch(struct call *call, const struct exec_plan *plan, uint64_t parent)
+{
+	const struct timespec pause = {.tv_nsec = WATCH_PAUSE_NS};
+	const pid_t pid = call_tgid(call);
+	unsigned int looks[STAGE_OVER + 1] = {0};
+	struct proc_stat before;
+	struct proc_stat now;
+	bool changed = false; /* not the old image, and not verified */
+	int error = 0;
+
+	pthread_rwlock_rdlock(&call->session->watch_lock);
+	if (proc_stat(call->session, pid, &before) == 0 && call_valid(call))
+		error = notify_continue(call);
+	while (error == 0 && proc_stat(call->session, pid, &now) == 0) {
+		changed = now.start_stack != before.start_stack;
+		if (changed && is_complete(call, pid)) {
+			changed = !executed(call, pid, plan, parent, false);
+			break;
+		}
+		looks[stage_of(call)]++;
+		changed |= looks[STAGE_KERNEL] > WATCH_MAX;
+		if (looks[STAGE_KERNEL] > WATCH_MAX || looks[STAGE_RUNNING] > WATCH_RUNNING ||
+		    looks[STAGE_OVER] > WATCH_OVER)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (changed)
+		kill(pid, SIGKILL);
+	pthread_rwlock_unlock(&call->session->watch_lock);
+	return error;
 }
 
 int exec_run(struct call *call, const struct exec_plan *plan)
@@ -144,6 +222,8 @@ int exec_run(struct call *call, const struct exec_plan *plan)
 	if (atomic_exchange(&session->started, true))
 		parent = identity_of(session, call_tgid(call), &unused);
 	error = trace_call(call, &stop);
+	if (error == -EPERM && call_rules_allow_tracing(session->call_rules))
+		return watch(call, plan, parent);
 	if (error == -EPERM) {
 		refused = call_refuse(call, &ask, EACCES,
 				      "the exec cannot be verified: the process is traced");
@@ -151,6 +231,6 @@ int exec_run(struct call *call, const struct exec_plan *plan)
 	}
 	if (error <= 0)
 		return error;
-	trace_go(call, &stop, stop.executed && !executed(call, stop.pid, plan, parent));
+	trace_go(call, &stop, stop.executed && !executed(call, stop.pid, plan, parent, true));
 	return 0;
 }

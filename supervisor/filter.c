@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "supervisor/call_rules.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/table.h"
 
@@ -110,9 +111,26 @@ static const uint64_t unshare_time_flag = 0x00000080; /* CLONE_NEWTIME */
 /* Flags with which an open may change something. */
 static const uint64_t open_change_flags = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
 
+/*
+ * A rule denies the call: it is notified whatever its arguments. Where nothing is refused that is left
+ * to calls that are notified as a whole anyway, or never: their handlers are made for what comes to
+ * them.
+ */
+static bool is_denied(const struct sensitivity *sensitive, const struct syscall_row *row)
+{
+	if (call_rule_of(sensitive->rules, row)->kind != CALL_DENIED)
+		return false;
+	return !sensitive->observe || row->trap == TRAP_NEVER || row->trap == TRAP_ALWAYS ||
+	       row->trap == TRAP_CHANGE || row->trap == TRAP_OPENAT2;
+}
+
 /* Calls that are never notified, whatever their arguments. */
 static bool passes(const struct sensitivity *sensitive, const struct syscall_row *row)
 {
+	if (is_denied(sensitive, row))
+		return false;
+	if (call_rule_opens(sensitive->rules, row))
+		return true;
 	switch (row->trap) {
 	case TRAP_NEVER:
 		return true;
@@ -126,6 +144,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->map;
 	case TRAP_NET:
 		return !sensitive->network;
+	case TRAP_ROOT:
+		return !sensitive->root;
 	case TRAP_NONZERO:
 		return row->class == CLASS_NETWORK && !sensitive->network;
 	default:
@@ -180,7 +200,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	const uint64_t low = UINT32_MAX;
 	int error;
 
-	if (passes(sensitive, row))
+	if (passes(sensitive, row) || is_denied(sensitive, row))
 		return 0;
 	switch (row->trap) {
 	case TRAP_NEVER:
@@ -194,6 +214,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_OPENAT2:
 	case TRAP_PRCTL:
 	case TRAP_READ:
+	case TRAP_ROOT:
 	case TRAP_SOCKOPT:
 		return 0;
 	case TRAP_OPEN:
@@ -341,7 +362,7 @@ static void assemble_front(struct assembler *assembler, const struct sensitivity
 		for (size_t j = 0; j < sizeof(by_command) / sizeof(by_command[0]); j++) {
 			const size_t count = by_command[j].count;
 
-			if (rows[i].trap != by_command[j].trap)
+			if (rows[i].trap != by_command[j].trap || is_denied(sensitive, &rows[i]))
 				continue;
 			emit(assembler, (struct sock_filter)BPF_JUMP(
 						BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)rows[i].nr,

@@ -7,13 +7,18 @@
 
 #include "core/error.h"
 
+struct call_rule;
+
 /* What the policy can refuse or wants logged; the calls of the rest stay in the kernel. */
 struct sensitivity {
+	const struct call_rule *rules; /* of the policy; NULL: none */
 	bool read;
 	bool look; /* names are hidden or rewritten */
 	bool exec;
 	bool map; /* files as code */
 	bool network;
+	bool root; /* the tool is root, if without capabilities */
+	bool observe; /* nothing is refused by rule */
 };
 
 /*

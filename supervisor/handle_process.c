@@ -15,6 +15,7 @@
 #include "supervisor/handlers.h"
 #include "supervisor/inject.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/process.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 #include "supervisor/tree.h"
@@ -32,7 +33,12 @@ static bool exists(pid_t pid)
 	return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
-static struct reply refuse(struct call *call, const char *detail)
+bool process_is_own(const struct call *call, pid_t pid)
+{
+	return pid == call->request.tid || session_owns(call->session, pid);
+}
+
+struct reply process_refuse(struct call *call, const char *detail)
 {
 	const struct ask ask = {
 		.class = CLASS_PROCESS,
@@ -43,17 +49,15 @@ static struct reply refuse(struct call *call, const char *detail)
 	return call_refuse(call, &ask, call->row->error, detail);
 }
 
-/* Decided from the number alone: it may run. None (0, negative) is for the kernel to answer. The number of a process that ends meanwhile is not
- * given again before all others were (pid_max), and never the supervisor's. */
-static struct reply toward_process(struct call *call, pid_t pid)
+struct reply process_toward(struct call *call, pid_t pid)
 {
-	if (pid <= 0 || pid == call->request.tid || session_owns(call->session, pid))
+	if (pid <= 0 || process_is_own(call, pid))
 		return reply_continue(call);
 	if (!exists(pid))
 		return reply_error(ESRCH);
 	if (pid == call->session->self || pid == call->session->guardian)
-		return refuse(call, "the supervisor");
-	return refuse(call, "a process outside the tool's tree");
+		return process_refuse(call, "the supervisor");
+	return process_refuse(call, "a process outside the tool's tree");
 }
 
 /*
@@ -68,13 +72,13 @@ static struct reply toward_group(struct call *call, pid_t pgrp)
 
 	if (pgrp == 0) {
 		if (proc_stat(session, call->request.tid, &stat) < 0)
-			return refuse(call, "the caller cannot be read");
+			return process_refuse(call, "the caller cannot be read");
 		pgrp = stat.pgrp;
 	}
 	if (session->host.landlock_abi >= LANDLOCK_ABI_SCOPES ||
 	    tree_owns_group(session->self, pgrp, session->guardian))
 		return reply_continue(call);
-	return refuse(call, "a process group with strangers in it");
+	return process_refuse(call, "a process group with strangers in it");
 }
 
 /* kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo */
@@ -85,22 +89,20 @@ struct reply handle_signal(struct call *call)
 	const int nr = call->request.nr;
 
 	if (nr == SYS_tgkill || nr == SYS_rt_tgsigqueueinfo)
-		return toward_process(call, (pid_t)call->request.args[1]);
+		return process_toward(call, (pid_t)call->request.args[1]);
 	if (pid > 0 || nr == SYS_tkill || nr == SYS_rt_sigqueueinfo)
-		return pid > 0 ? toward_process(call, pid) : reply_continue(call);
+		return pid > 0 ? process_toward(call, pid) : reply_continue(call);
 	if (pid == INT_MIN)
 		return reply_error(ESRCH);
 	if (pid == -1) {
 		if (session->host.landlock_abi >= LANDLOCK_ABI_SCOPES)
 			return reply_continue(call);
-		return refuse(call, "every process of the user");
+		return process_refuse(call, "every process of the user");
 	}
 	return toward_group(call, -pid);
 }
 
-/* The process that `pidfd` stands for: a pidfd, or a folder /proc/PID. -1: it has ended; 0: it is
- * in another pid namespace; -EBADF: neither kind of descriptor. */
-static int pidfd_target(const struct session *session, int pidfd, pid_t *ret)
+int process_of_pidfd(const struct session *session, int pidfd, pid_t *ret)
 {
 	AUTO_FILE FILE *info = NULL;
 	char name[PATH_MAX];
@@ -143,17 +145,17 @@ struct reply handle_pidfd_signal(struct call *call)
 		if (info.si_signo != (int)args[1])
 			return reply_error(EINVAL);
 	}
-	error = pidfd_target(call->session, pidfd, &pid);
+	error = process_of_pidfd(call->session, pidfd, &pid);
 	if (error < 0)
 		return reply_error(-error);
 	if (!call_valid(call))
 		return reply_none();
 	if (pid >= 0 && !session_owns(call->session, pid))
-		return refuse(call, "a process outside the tool's tree");
+		return process_refuse(call, "a process outside the tool's tree");
 	if ((args[3] & SIGNAL_PROCESS_GROUP) &&
 	    (proc_stat(call->session, pid, &stat) < 0 ||
 	     !tree_owns_group(call->session->self, stat.pgrp, 0)))
-		return refuse(call, "a process group with strangers in it");
+		return process_refuse(call, "a process group with strangers in it");
 	/* si_pid is ours then; the kernel lets nobody say otherwise. */
 	return reply_result(
 		syscall(SYS_pidfd_send_signal, pidfd, (int)args[1], NULL, (unsigned int)args[3]));
@@ -164,7 +166,7 @@ struct reply handle_control(struct call *call)
 {
 	const pid_t pid = (pid_t)call->request.args[0];
 
-	return pid <= 0 ? reply_continue(call) : toward_process(call, pid);
+	return pid <= 0 ? reply_continue(call) : process_toward(call, pid);
 }
 
 /* sched_getaffinity and sched_setaffinity of another thread: carried out by us, see inject.h. */
@@ -181,7 +183,7 @@ struct reply handle_affinity(struct call *call)
 	if (pid < 0 || (pid != call->request.tid && !session_owns(call->session, pid))) {
 		if (pid < 0 || !exists(pid))
 			return reply_error(ESRCH);
-		return set ? refuse(call, "a process outside the tool's tree") : reply_error(EPERM);
+		return set ? process_refuse(call, "a process outside the tool's tree") : reply_error(EPERM);
 	}
 	if (set)
 		error = tracee_read(call, args[2], mask, size);
@@ -209,14 +211,14 @@ struct reply handle_priority(struct call *call)
 	struct proc_stat stat;
 
 	if (which == (io ? IOPRIO_WHO_PROCESS : PRIO_PROCESS))
-		return toward_process(call, who);
+		return process_toward(call, who);
 	if (which == (io ? IOPRIO_WHO_PGRP : (int)PRIO_PGRP)) {
 		if (who == 0 && proc_stat(session, call->request.tid, &stat) == 0)
 			who = stat.pgrp;
 		if (who < 0 || tree_owns_group(session->self, who, session->guardian))
 			return reply_continue(call);
 	}
-	return refuse(call, "more than the tool's own processes");
+	return process_refuse(call, "more than the tool's own processes");
 }
 
 /*
@@ -247,9 +249,9 @@ struct reply handle_fcntl(struct call *call)
 		return reply_none();
 	if (owner.pid > 0 && owner.type == F_OWNER_PGRP &&
 	    !tree_owns_group(call->session->self, owner.pid, call->session->guardian))
-		return refuse(call, "a process group with strangers in it");
+		return process_refuse(call, "a process group with strangers in it");
 	if (owner.pid > 0 && owner.type != F_OWNER_PGRP &&
 	    !session_owns(call->session, owner.pid))
-		return refuse(call, "a process outside the tool's tree");
+		return process_refuse(call, "a process outside the tool's tree");
 	return reply_result(fcntl(fd, F_SETOWN_EX, &owner));
 }

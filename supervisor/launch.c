@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -20,12 +22,11 @@
 #include "supervisor/landlock.h"
 
 /* Where the child keeps its ends of the pipes. */
-enum { GO_FD = 3, STATUS_FD = 4 };
+enum { GO_FD = 3, STATUS_FD = 4, LISTENER_FD = 5 };
 
 /* What the child says through the status pipe. */
 struct child_status {
-	int error;        /* 0 or an errno */
-	int listener;     /* valid when error is 0 */
+	int error;        /* 0: the filter comes next, and the listener is LISTENER_FD; or an errno */
 	char what[32];    /* the step that failed */
 };
 
@@ -130,6 +131,7 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 {
 	struct child_status status = {0};
 	bool wait_killable;
+	int listener;
 	char byte;
 	int error;
 
@@ -154,17 +156,18 @@ static _Noreturn void child(const struct run_config *config, const struct host *
 		signal(SIGCHLD, SIG_IGN);
 	if (sigprocmask(SIG_SETMASK, &signals->blocked, NULL) < 0)
 		child_fail("sigprocmask", errno);
-	status.listener = filter_install(filter, &wait_killable);
-	if (status.listener < 0)
-		child_fail("seccomp", -status.listener);
+	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status))
+		_exit(EXIT_PROCTOR_FAILED);
+	listener = filter_install(filter, &wait_killable);
+	if (listener != LISTENER_FD)
+		child_fail("seccomp", listener < 0 ? -listener : EBADF);
+	/* From here on every notified call waits for the supervisor, and any call may be notified. */
 	error = set_limits(config->policy);
 	if (error < 0)
 		child_fail("limits", -error);
-	/* From here on every notified call waits for the supervisor: only write, read and close. */
-	if (write(STATUS_FD, &status, sizeof(status)) != sizeof(status) ||
-	    read(GO_FD, &byte, 1) != 1)
+	if (read(GO_FD, &byte, 1) != 1)
 		_exit(EXIT_PROCTOR_FAILED);
-	close(status.listener);
+	close(listener);
 	execve(config->program, config->command, config->environment);
 	if (errno == ENOEXEC)
 		execute_by_shell(config);
@@ -192,10 +195,9 @@ static int child_ended(struct launch *launch, struct error *err)
 	return error_set(err, ECHILD, "the tool's process ended before it could start");
 }
 
-/* Waits for the child's word and takes the listener out of it. */
-static int take_listener(struct launch *launch, struct error *err)
+/* Reads one word of the child's. 0, or a negative errno and *err: it failed, or has ended. */
+static int read_status(struct launch *launch, struct error *err)
 {
-	AUTO_CLOSE int pidfd = -1;
 	struct child_status status;
 	ssize_t got;
 
@@ -210,15 +212,35 @@ static int take_listener(struct launch *launch, struct error *err)
 				 "proctor, or a container's), and the kernel takes only one");
 	if (status.error)
 		return error_set(err, status.error, "cannot confine the tool: %s", status.what);
+	return 0;
+}
+
+/*
+ * Takes the listener out of the child, which says that it is about to make it and then nothing more:
+ * what it could say it with may be a call that the filter notifies.
+ */
+static int take_listener(struct launch *launch, struct error *err)
+{
+	const struct timespec pause = {.tv_nsec = 20000};
+	struct pollfd word = {.fd = launch->status, .events = POLLIN};
+	AUTO_CLOSE int pidfd = -1;
+	int error = read_status(launch, err);
+
+	if (error < 0)
+		return error;
 	pidfd = pidfd_open(launch->pid, 0);
 	if (pidfd < 0)
 		return error_set(err, errno, "pidfd_open");
-	launch->listener = pidfd_getfd(pidfd, status.listener, 0);
-	/* The child keeps it open until it may go on: it has been killed. */
-	if (launch->listener < 0 && (errno == ESRCH || errno == EBADF))
-		return child_ended(launch, err);
-	if (launch->listener < 0)
-		return error_set(err, errno, "cannot take the seccomp listener (pidfd_getfd)");
+	while ((launch->listener = pidfd_getfd(pidfd, LISTENER_FD, 0)) < 0) {
+		if (errno != EBADF && errno != ESRCH)
+			return error_set(err, errno,
+					 "cannot take the seccomp listener (pidfd_getfd)");
+		if (poll(&word, 1, 0) > 0) {
+			error = read_status(launch, err);
+			return error < 0 ? error : child_ended(launch, err);
+		}
+		nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 

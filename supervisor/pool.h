@@ -42,11 +42,11 @@ bool pool_watch(struct pool *pool);
 /* Readable when pool_watch() must be called. */
 int pool_watch_fd(const struct pool *pool);
 
+/* Once the tool has ended: waits, at most 100 ms, for workers that are still busy with its last calls,
+ * so that these are recorded and counted. */
+void pool_settle(const struct pool *pool);
+
 /* Threads in the pool, for statistics. */
 unsigned int pool_size(const struct pool *pool);
-
-/* Once the tool has ended: waits a moment for workers that are still busy with its last calls, so that
- * these are counted. */
-void pool_settle(const struct pool *pool);
 
 #endif

@@ -89,6 +89,15 @@ static uint64_t status_number(const char *text, const char *name, int base)
 	return value ? strtoull(value, NULL, base) : 0;
 }
 
+static void status_ids(const char *text, const char *name, uint32_t ids[4])
+{
+	const char *value = status_value(text, name);
+	char *end;
+
+	for (size_t i = 0; value && i < 4; i++, value = end)
+		ids[i] = (uint32_t)strtoul(value, &end, 10);
+}
+
 int proc_status(const struct session *session, pid_t tid, struct proc_status *ret)
 {
 	char text[4096] = "";
@@ -104,10 +113,22 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 	ret->umask = (mode_t)status_number(text, "Umask", 8);
 	ret->pending = status_number(text, "SigPnd", 16) | status_number(text, "ShdPnd", 16);
 	ret->blocked = status_number(text, "SigBlk", 16);
+	status_ids(text, "Uid", ret->uid);
+	status_ids(text, "Gid", ret->gid);
 	name = status_value(text, "Name");
 	if (name)
 		snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)strcspn(name, "\n"), name);
 	return 0;
+}
+
+int proc_syscall(const struct session *session, pid_t tid)
+{
+	char text[256];
+	ssize_t len = read_file(session, tid, "syscall", text, sizeof(text));
+
+	if (len < 0)
+		return (int)len;
+	return strncmp(text, "running", 7) ? atoi(text) : -EBUSY;
 }
 
 FILE *proc_open_maps(const struct session *session, pid_t tid)

@@ -16,6 +16,7 @@
 
 /* The state of one run. Everything that lasts longer than a call is reached from here. */
 
+struct call_rule;
 struct identity;
 struct injector;
 struct stats;
@@ -32,12 +33,15 @@ struct session {
 	bool observe;
 	bool hides;    /* the policy hides some names, and that is enforced */
 	bool rewrites; /* it puts some files or trees under other names */
+	struct call_rule *call_rules; /* NULL: the policy has none */
 	enum audit_level level;
 
 	pid_t guardian; /* the process that the user started */
 	pid_t self;     /* the supervisor */
 	pid_t tool;     /* the tool's first process */
-	atomic_bool started; /* it has made its first exec */
+	atomic_bool started; /* an exec of it was let into the kernel */
+	int launch_status;   /* ends with its first exec: from then on what runs is the tool's */
+	atomic_bool executed; /* seen to have ended */
 
 	/*
 	 * Held for reading while a worker traces an exec. The kernel lets any thread of ours take
@@ -45,6 +49,9 @@ struct session {
 	 * children only when nobody traces.
 	 */
 	pthread_rwlock_t trace_lock;
+	/* Held for reading while an exec under a tracer of the tool's own is looked after (exec.c), for
+	 * writing by a ptrace(2) of the tool, which could let the new image run. */
+	pthread_rwlock_t watch_lock;
 	/* A worker whose tracee, the tool's first process, ended has its status; under trace_lock. */
 	bool tool_taken;
 	int tool_status;

@@ -20,6 +20,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
+#include "supervisor/call_rules.h"
 #include "supervisor/capture.h"
 #include "supervisor/channel.h"
 #include "supervisor/filter.h"
@@ -99,8 +100,14 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	session->ipc = ipc_objects_new();
 	pthread_rwlock_init(&session->entry_lock, NULL);
 	pthread_mutex_init(&session->listing_lock, NULL);
+	pthread_rwlock_init(&session->watch_lock, NULL);
 	session->socket_names = socket_names_new();
 	session->stats = config->stats ? stats_new() : NULL;
+	if (policy_has_syscall_rules(config->policy)) {
+		session->call_rules = call_rules_new(config->policy);
+		if (!session->call_rules)
+			return error_set(err, ENOMEM, "cannot start");
+	}
 	if (!session->identity || !session->injector || !session->ipc || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
 	return 0;
@@ -198,8 +205,9 @@ static int write_start(struct supervisor *supervisor, struct error *err)
 }
 
 /* Only what the policy can refuse, or what is to be logged, leaves the kernel. */
-static struct sensitivity sensitivity_of(const struct run_config *config)
+static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 {
+	const struct run_config *config = supervisor->config;
 	const struct policy *policy = config->policy;
 	const bool all = config->level == AUDIT_ALL;
 
@@ -209,6 +217,9 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 		/* The result counts programs. */
 		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
 			policy_has_environment_rules(policy),
+		.root = geteuid() == 0,
+		.rules = supervisor->session.call_rules,
+		.observe = config->observe,
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
@@ -218,7 +229,7 @@ static struct sensitivity sensitivity_of(const struct run_config *config)
 static int launch(struct supervisor *supervisor, const struct inherited_signals *signals,
 		  struct error *err)
 {
-	const struct sensitivity sensitivity = sensitivity_of(supervisor->config);
+	const struct sensitivity sensitivity = sensitivity_of(supervisor);
 	const struct run_config *config = supervisor->config;
 	struct session *session = &supervisor->session;
 	struct sock_fprog filter = {0};
@@ -239,6 +250,7 @@ static int launch(struct supervisor *supervisor, const struct inherited_signals 
 		return error;
 	session->tool = supervisor->launch.pid;
 	session->listener = supervisor->launch.listener;
+	session->launch_status = supervisor->launch.status;
 	return 0;
 }
 
@@ -494,8 +506,6 @@ static int finish(struct supervisor *supervisor, const char *failure)
 		.programs = session->identity ? identity_count(session->identity) : 0,
 	};
 
-	if (session->stats && session->pool)
-		pool_settle(session->pool);
 	if (supervisor->ended && WIFSIGNALED(supervisor->status))
 		outcome.signal = WTERMSIG(supervisor->status);
 	usage_take(&outcome.usage);
@@ -558,6 +568,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
 	end_tree(&supervisor);
+	pool_settle(supervisor.session.pool);
 	if (supervisor.capture)
 		capture_finish(supervisor.capture, !supervisor.ended || supervisor.timed_out);
 	if (supervisor.ended && !supervisor.timed_out)

@@ -83,6 +83,8 @@ int proc_stat(const struct session *session, pid_t pid, struct proc_stat *ret);
 struct proc_status {
 	pid_t tgid;
 	mode_t umask;
+	uint32_t uid[4]; /* real, effective, saved, of the file system */
+	uint32_t gid[4];
 	uint64_t pending; /* signals waiting for the thread or its process */
 	uint64_t blocked;
 	char comm[64];
@@ -90,6 +92,10 @@ struct proc_status {
 
 /* /proc/TID/status (proc_pid_status(5)). 0 or a negative errno. */
 int proc_status(const struct session *session, pid_t tid, struct proc_status *ret);
+
+/* The number of the system call that the thread is in (proc_pid_syscall(5)); -1: none. -EBUSY: it
+ * runs, and may be in one; or another negative errno. */
+int proc_syscall(const struct session *session, pid_t tid);
 
 /* One line of /proc/PID/maps (proc_pid_maps(5)). */
 struct proc_mapping {

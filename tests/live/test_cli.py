@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Commands, options, messages and exit codes; bad policies."""
 import os
+import pwd
 import re
 import select
 import sys
@@ -341,6 +342,40 @@ def environment_does_not_steer(t):
            "TZ": "/etc/shadow", "POSIXLY_CORRECT": "1"}
     run = t.run(["/bin/sh", "-c", f": > {t.outside}/new"], t.wide(), env=env)
     equal(len(run.blocked), 1, run)
+
+@test(once=True, user="root")
+def another_user(t):
+    """--user: everything is that user's, the log and the session included."""
+    tell = "id -un; id -Gn; echo $HOME $USER $LOGNAME; id -u >&2; whoami; touch made; stat -c %U made"
+    os.chmod(t.inside, 0o777)
+    entry = pwd.getpwnam("daemon")
+    env = {**t.env, "XDG_STATE_HOME": t.inside + "/state", "XDG_CACHE_HOME": "/root/.cache"}
+    path = t.write_policy("version: 1\nfiles: {read: [/], write: ['${PWD}', /dev/null]}\nexec: {allow: [/]}\n")
+    run = proctor(t, "run", "-q", "--user", "daemon", "-p", path, "-o", t.inside + "/log", "--", "/bin/sh",
+                  "-c", tell, env=env)
+    equal(run.out.splitlines(), ["daemon", "daemon", f"{entry.pw_dir} daemon daemon", "daemon", "daemon"],
+          run)
+    equal((run.code, run.err), (0, f"{entry.pw_uid}\n"), run)
+    equal(os.stat(t.inside + "/log").st_uid, entry.pw_uid)
+    t.validate(t.inside + "/log")
+    # A secret of root's is out of reach by the kernel's own rules.
+    os.chmod(t.outside + "/file", 0o600)
+    run = proctor(t, "run", "-q", "--user", "daemon", "-p", path, "-o", t.inside + "/log", "--",
+                  "/bin/cat", t.outside + "/file", env=env)
+    check(run.code == 1 and "Permission denied" in run.err, run)
+    for name in ("no-such-user", ""):
+        run = proctor(t, "run", "--user", name, "--", "/bin/echo", "ran")
+        equal((run.code, run.out), (125, ""), run)
+
+
+@test(once=True, user="user")
+def another_user_takes_root(t):
+    run = proctor(t, "run", "--user", "root", "--", "/bin/echo", "ran")
+    equal((run.code, run.out), (125, ""), run)
+    check("only root" in run.err, run)
+    run = proctor(t, "run", "-q", "--user", pwd.getpwuid(os.geteuid()).pw_name, "-p",
+                  t.write_policy(GOOD), "--", "/bin/echo", "ran")
+    equal(run.out, "ran\n", run)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ static const char *const by_pointer[] = {
 	"listxattr", "llistxattr", "getxattrat", "listxattrat", "chdir",
 	/* a descriptor */
 	"getdents", "getdents64", "mmap", "fchmod", "fchown", "fsetxattr", "fremovexattr", "ioctl",
-	"pidfd_send_signal",
+	"pidfd_send_signal", "pidfd_getfd",
 	/* what is mapped there */
 	"mprotect", "pkey_mprotect",
 	/* an address, or a message with one */
