@@ -12,4 +12,7 @@ enum { DIGEST_HEX_SIZE = 65 };
  */
 int digest_hex(const void *data, size_t len, char ret_hex[DIGEST_HEX_SIZE]);
 
+/* The same of what `fd` reads from its start. Returns 0 or a negative errno. */
+int digest_hex_of_file(int fd, char ret_hex[DIGEST_HEX_SIZE]);
+
 #endif

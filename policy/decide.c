@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy/private.h"
+#include "policy/program.h"
 
 unsigned int policy_right_of(enum access_class class, enum access_op op)
 {
@@ -254,4 +255,13 @@ bool policy_allows_all(const struct policy *policy, enum access_class class, enu
 			covered = true;
 	}
 	return covered;
+}
+
+bool policy_asks_args(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->ruleset.program_count; i++) {
+		if (policy->ruleset.programs[i]->program->has_args)
+			return true;
+	}
+	return false;
 }

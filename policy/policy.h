@@ -140,6 +140,9 @@ int policy_rewrite_path(const struct policy *policy, enum access_class class, co
  */
 int policy_given_path(const struct policy *policy, const char *path, char ret[PATH_MAX]);
 
+/* True when an entry of exec.allow has `args`: then access.argv matters. */
+bool policy_asks_args(const struct policy *policy);
+
 /* False: no path is rewritten in this class (CLASS_FILE, CLASS_EXEC; CLASS_NETWORK: endpoints). */
 bool policy_rewrites(const struct policy *policy, enum access_class class);
 

@@ -26,7 +26,7 @@ const struct key policy_keys[] = {
 
 	{"exec", "allow", parse_programs, .allow = RIGHT_EXEC},
 	{"exec", "deny", parse_paths, .deny = RIGHT_EXEC},
-	{"exec", "rewrite", parse_path_rewrites, .allow = RIGHT_EXEC, .pending = true},
+	{"exec", "rewrite", parse_path_rewrites, .allow = RIGHT_EXEC},
 
 	{"network", "connect", parse_endpoints, .allow = RIGHT_CONNECT},
 	{"network", "bind", parse_endpoints, .allow = RIGHT_BIND},
@@ -63,8 +63,8 @@ static const struct {
 	const char *what;
 	bool pending;
 } features[FEATURE_COUNT] = {
-	[FEATURE_ARGS] = {"args in exec.allow", .pending = true},
-	[FEATURE_SHA256] = {"sha256 in exec.allow", .pending = true},
+	[FEATURE_ARGS] = {"args in exec.allow", .pending = false},
+	[FEATURE_SHA256] = {"sha256 in exec.allow", .pending = false},
 	[FEATURE_HOST_NAMES] = {"a host name in network", .pending = true},
 };
 

@@ -73,6 +73,11 @@ struct reply reply_chdir(int fd)
 	return (struct reply){.kind = REPLY_CHDIR, .fd = fd};
 }
 
+struct reply reply_decided(void)
+{
+	return (struct reply){.kind = REPLY_DECIDED, .fd = -1};
+}
+
 struct reply reply_none(void)
 {
 	return (struct reply){.kind = REPLY_NONE, .fd = -1};
@@ -168,7 +173,8 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		entry.endpoint = endpoint_format(ask->endpoint, endpoint, sizeof(endpoint));
 	if (ask->open_flags)
 		entry.flags = open_flags_names(*ask->open_flags, flags);
-	if (event == EVENT_REWRITTEN && names_place(session, ask->path, to) == to)
+	if (event == EVENT_REWRITTEN && !entry.to &&
+	    names_place(session, ask->path, to) == to)
 		entry.to = to;
 	if (access && !detail && verdict->decision == DECISION_DENY)
 		policy_suggest(session->policy, access, remedy, sizeof(remedy));
@@ -289,7 +295,12 @@ static bool goes_on(const struct call *call, struct reply *ret)
 
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 {
-	struct access access = {.class = ask->class, .endpoint = ask->endpoint};
+	struct access access = {
+		.class = ask->class,
+		.endpoint = ask->endpoint,
+		.argv = ask->exec_argv,
+		.sha256 = ask->sha256,
+	};
 	struct verdict verdict = {.decision = DECISION_ALLOW};
 	const char *detail = NULL;
 	char buf[PATH_MAX];
@@ -357,6 +368,20 @@ bool call_permit_look(struct call *call, const struct ask *ask, struct reply *re
 	verdict = (struct verdict){.decision = DECISION_REWRITE};
 	policy_rewrite_path(call->session->policy, CLASS_FILE, ask->path, buf, &verdict.rule);
 	return record(call, ask, EVENT_REWRITTEN, ask->ops[0], &verdict, NULL, NULL);
+}
+
+bool call_needs_digest(struct call *call, const struct ask *ask)
+{
+	const char *detail = NULL;
+	char buf[PATH_MAX];
+	const struct access access = {
+		.class = ask->class,
+		.op = ask->ops[0],
+		.path = policy_name(call, ask->path, buf),
+		.argv = ask->exec_argv,
+	};
+
+	return decide(call, &access, false, &detail).needs_digest;
 }
 
 bool call_would_permit(struct call *call, const struct ask *ask)

@@ -40,6 +40,7 @@ enum reply_kind {
 	REPLY_FD,       /* the call returns a new descriptor for `fd`, which the reply owns */
 	REPLY_CONTINUE, /* the kernel runs the call: decided from registers alone */
 	REPLY_EXEC,     /* the kernel runs the exec; `exec` says what must come of it */
+	REPLY_DECIDED,  /* the kernel runs the call: it is one that we have the caller make */
 	REPLY_MAP,      /* the kernel maps a file as code; it is looked at what came of it */
 	REPLY_PATH,     /* as REPLY_FD, for a descriptor of O_PATH */
 	REPLY_CHDIR,    /* the caller goes to the folder `fd` */
@@ -73,6 +74,8 @@ struct reply reply_map(bool alone);
 struct reply reply_path(int fd, bool cloexec);
 /* Takes `fd`, a folder. */
 struct reply reply_chdir(int fd);
+/* Only for exec_is_redirected(). */
+struct reply reply_decided(void);
 /* The caller is gone: there is nobody to answer. */
 struct reply reply_none(void);
 
@@ -89,11 +92,14 @@ struct ask {
 	int missing; /* errno that the kernel has for the call as nothing comes of it (nothing stands
 		      * at `path`, or something already does). Where no rule says anything about the
 		      * name, this is the answer and nothing was attempted: no record */
-	bool rewritten; /* by files.rewrite: what `path` names stands elsewhere (struct object) */
+	bool rewritten; /* what `path` names is answered with something else: files.rewrite (struct
+			 * object), or exec.rewrite: then `to` */
 	bool own;    /* an object without a name, of the tool's own (a pipe): no rule is asked */
 	const struct endpoint *endpoint;
 	const char *arg;         /* as the tool wrote it */
 	const char *to;          /* what a rewrite uses instead */
+	const char *const *exec_argv; /* of an exec, read once; NULL: not read */
+	const char *sha256;      /* of the program; NULL: not known */
 	const int *open_flags;   /* open(2), NULL: does not apply */
 	uint64_t argv;           /* argv of an exec, in the caller's memory; 0: does not apply */
 };
@@ -126,6 +132,9 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
  * the object; see policy_decide_move(). `ask` is for the record. */
 bool call_permit_move(struct call *call, const char *from, const char *to, bool tree,
 		      const struct ask *ask, struct reply *ret);
+
+/* True when the access is denied only for want of a digest (struct verdict). */
+bool call_needs_digest(struct call *call, const struct ask *ask);
 
 /* True when call_permit() would say so, or nothing is enforced. Writes no record. */
 bool call_would_permit(struct call *call, const struct ask *ask);

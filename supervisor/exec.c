@@ -15,6 +15,7 @@
 #include "supervisor/actor.h"
 #include "supervisor/call_rules.h"
 #include "supervisor/exec_environment.h"
+#include "supervisor/exec_redirect.h"
 #include "supervisor/mapping.h"
 #include "supervisor/notify.h"
 #include "supervisor/resolve.h"
@@ -45,6 +46,9 @@ void exec_plan_free(struct exec_plan *plan)
 		return;
 	close_fd(&plan->image);
 	close_fd(&plan->script);
+	exec_argv_release(&plan->argv);
+	exec_argv_release(&plan->redirect_argv);
+	free(plan->redirect);
 	free(plan);
 }
 
@@ -96,6 +100,11 @@ static const char *verify_script(struct call *call, int pinned, uint64_t execfn)
 	return NULL;
 }
 
+static bool digest_holds(struct session *session, int fd, const struct program_digest *digest)
+{
+	return !digest->hex[0] || program_digest_holds(session, fd, digest);
+}
+
 /* NULL when the image that stands before its first instruction is the one decided on, else why it
  * is not. `call` is about the new image; *ret_name becomes the name of what was executed. */
 static const char *verify(struct call *call, const struct exec_plan *plan, char ret_name[PATH_MAX])
@@ -115,6 +124,11 @@ static const char *verify(struct call *call, const struct exec_plan *plan, char 
 		return "the new image cannot be verified";
 	if (!same_file(&expected, &found))
 		return "another file than the one decided on was executed";
+	if (plan->argv.items && !exec_argv_matches(call->session, call->request.tid, &plan->argv))
+		return "it has other arguments than those decided on";
+	if (!digest_holds(call->session, plan->image, &plan->digest) ||
+	    !digest_holds(call->session, plan->script, &plan->script_digest))
+		return "it has other contents than those decided on";
 	why = plan->script < 0 ? NULL : verify_script(call, plan->script, auxiliary.execfn);
 	if (why || !auxiliary.base)
 		return why;
@@ -221,8 +235,8 @@ int exec_run(struct call *call, const struct exec_plan *plan)
 
 	if (atomic_exchange(&session->started, true))
 		parent = identity_of(session, call_tgid(call), &unused);
-	error = trace_call(call, &stop);
-	if (error == -EPERM && call_rules_allow_tracing(session->call_rules))
+	error = plan->redirect ? exec_redirect(call, plan, &stop) : trace_call(call, &stop);
+	if (error == -EPERM && !plan->redirect && call_rules_allow_tracing(session->call_rules))
 		return watch(call, plan, parent);
 	if (error == -EPERM) {
 		refused = call_refuse(call, &ask, EACCES,

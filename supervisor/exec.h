@@ -3,11 +3,18 @@
 #define PROCTOR_SUPERVISOR_EXEC_H
 
 #include "supervisor/call.h"
+#include "supervisor/exec_argv.h"
+#include "supervisor/exec_digest.h"
 
-/* What must come of an exec that was allowed. Owns its descriptors. */
+/* What must come of an exec that was allowed. Owns all that it holds. */
 struct exec_plan {
 	int image;  /* O_PATH: the file that the kernel is to run */
 	int script; /* O_PATH: the script that it is started for; -1: none */
+	struct exec_argv argv;        /* what it must be given; not read: whatever it is */
+	struct program_digest digest; /* of `image`, if a rule asked for one */
+	struct program_digest script_digest;
+	char *redirect; /* path of what is executed instead of what was asked for; NULL: nothing is */
+	struct exec_argv redirect_argv; /* its arguments; not set: the call's own */
 };
 
 /* An empty plan, or NULL. */

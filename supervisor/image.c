@@ -31,19 +31,25 @@ static bool take(const struct contents *contents, uint64_t offset, void *buf, si
 }
 
 /* Cut out as fs/binfmt_script.c does. */
-static bool find_interpreter(struct contents *contents, char interpreter[PATH_MAX])
+static bool find_interpreter(struct contents *contents, struct image *ret)
 {
 	char *start = contents->head + 2;
+	size_t end;
 	size_t len;
 
 	if (contents->len < 3 || contents->head[0] != '#' || contents->head[1] != '!')
 		return false;
 	contents->head[contents->len < IMAGE_HEAD ? contents->len : IMAGE_HEAD] = '\0';
-	start[strcspn(start, "\n")] = '\0';
+	end = strcspn(start, "\n");
+	while (end && (start[end - 1] == ' ' || start[end - 1] == '\t'))
+		end--;
+	start[end] = '\0';
 	start += strspn(start, " \t");
 	len = strcspn(start, " \t");
-	memcpy(interpreter, start, len);
-	interpreter[len] = '\0';
+	memcpy(ret->helper, start, len);
+	ret->helper[len] = '\0';
+	start += len;
+	strcpy(ret->argument, start + strspn(start, " \t"));
 	return len > 0;
 }
 
@@ -80,6 +86,7 @@ void image_read(struct session *session, const struct object *object, struct ima
 	ssize_t got;
 
 	ret->kind = IMAGE_PLAIN;
+	ret->argument[0] = '\0';
 	if (!S_ISREG(object->stat.st_mode))
 		return;
 	fd = object_open(session, object, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
@@ -92,6 +99,6 @@ void image_read(struct session *session, const struct object *object, struct ima
 	contents.len = (size_t)got;
 	if (find_loader(&contents, ret->helper))
 		ret->kind = IMAGE_LOADED;
-	else if (find_interpreter(&contents, ret->helper))
+	else if (find_interpreter(&contents, ret))
 		ret->kind = IMAGE_SCRIPT;
 }

@@ -17,6 +17,7 @@ enum { IMAGE_HEAD = 256 }; /* BINPRM_BUF_SIZE: what the kernel reads of a file f
 struct image {
 	enum image_kind kind;
 	char helper[PATH_MAX]; /* the interpreter, or the loader, as the file has it */
+	char argument[IMAGE_HEAD]; /* that a script gives its interpreter; empty: none */
 };
 
 /* Looks at the pinned object. What is told here can change before the kernel looks: what really

@@ -83,6 +83,7 @@ int notify_reply(struct call *call, struct reply *reply)
 		reply->fd = -1;
 		break;
 	case REPLY_CONTINUE:
+	case REPLY_DECIDED:
 		error = notify_continue(call);
 		break;
 	case REPLY_EXEC:

@@ -17,6 +17,8 @@
 /* The state of one run. Everything that lasts longer than a call is reached from here. */
 
 struct call_rule;
+struct digest_cache;
+struct redirects;
 struct identity;
 struct injector;
 struct stats;
@@ -30,18 +32,21 @@ struct session {
 	struct audit *audit;
 	struct host host;
 	char *const *environment; /* that the tool was started with */
-	bool observe;
-	bool hides;    /* the policy hides some names, and that is enforced */
-	bool rewrites; /* it puts some files or trees under other names */
 	struct call_rule *call_rules; /* NULL: the policy has none */
 	enum audit_level level;
+	bool observe;
+	bool hides;     /* the policy hides some names, and that is enforced */
+	bool rewrites;  /* it puts some files or trees under other names */
+	bool asks_args; /* an exec rule asks for arguments */
 
 	pid_t guardian; /* the process that the user started */
 	pid_t self;     /* the supervisor */
 	pid_t tool;     /* the tool's first process */
-	atomic_bool started; /* an exec of it was let into the kernel */
 	int launch_status;   /* ends with its first exec: from then on what runs is the tool's */
 	atomic_bool executed; /* seen to have ended */
+	atomic_bool started; /* an exec of it was let into the kernel */
+	/* Two processes of the tool may share a table of descriptors (CLONE_FILES). */
+	atomic_bool files_shared;
 
 	/*
 	 * Held for reading while a worker traces an exec. The kernel lets any thread of ours take
@@ -55,9 +60,6 @@ struct session {
 	/* A worker whose tracee, the tool's first process, ended has its status; under trace_lock. */
 	bool tool_taken;
 	int tool_status;
-
-	/* Two processes of the tool may share a table of descriptors (CLONE_FILES). */
-	atomic_bool files_shared;
 
 	int listener; /* seccomp notification descriptor */
 	int proc;     /* O_PATH /proc */
@@ -73,6 +75,8 @@ struct session {
 	int channel;         /* to the guardian */
 	struct socket_names *socket_names;
 	struct ipc_objects *ipc;
+	struct digest_cache *digests;
+	struct redirects *redirects;
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

@@ -23,6 +23,8 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/capture.h"
 #include "supervisor/channel.h"
+#include "supervisor/exec_digest.h"
+#include "supervisor/exec_redirect.h"
 #include "supervisor/filter.h"
 #include "supervisor/inject.h"
 #include "supervisor/ipc.h"
@@ -98,6 +100,9 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	session->identity = identity_new();
 	session->injector = injector_new();
 	session->ipc = ipc_objects_new();
+	session->digests = digest_cache_new();
+	session->redirects = redirects_new();
+	session->asks_args = policy_asks_args(config->policy);
 	pthread_rwlock_init(&session->entry_lock, NULL);
 	pthread_mutex_init(&session->listing_lock, NULL);
 	pthread_rwlock_init(&session->watch_lock, NULL);
@@ -108,7 +113,8 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 		if (!session->call_rules)
 			return error_set(err, ENOMEM, "cannot start");
 	}
-	if (!session->identity || !session->injector || !session->ipc || !session->socket_names || (config->stats && !session->stats))
+	if (!session->identity || !session->injector || !session->ipc ||
+	    !session->digests || !session->redirects || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
 	return 0;
 }

@@ -24,8 +24,7 @@ static void detach(struct call *call, pid_t pid, int sig)
 	}
 }
 
-/* Waits until the tracee stands, or is gone (0). */
-static int await(struct call *call, struct trace_stop *ret)
+int trace_await(struct call *call, struct trace_stop *ret)
 {
 	int status;
 	pid_t pid;
@@ -48,25 +47,40 @@ static int await(struct call *call, struct trace_stop *ret)
 	return 1;
 }
 
-int trace_call(struct call *call, struct trace_stop *ret)
+int trace_begin(struct call *call, int options)
 {
 	const pid_t tid = call->request.tid;
-	int error = 0;
+	int error;
 
 	pthread_rwlock_rdlock(&call->session->trace_lock);
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0) {
-		error = errno == EPERM ? -EPERM : 0;
-	} else {
-		/* The interrupt brings the thread to a stop as soon as it is back in user mode: only
-		 * an exec that succeeds has an event. */
-		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-		if (call_valid(call) && notify_continue(call) < 0)
-			error = -EIO;
-		else
-			error = await(call, ret);
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(intptr_t)(PTRACE_O_TRACEEXEC | options)) < 0) {
+		error = -errno;
+		trace_end(call);
+		return error == -EPERM ? error : -ESRCH;
 	}
+	/* The interrupt brings the thread to a stop as soon as it is back in user mode: only an exec
+	 * that succeeds has an event. */
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	return 0;
+}
+
+void trace_end(struct call *call)
+{
+	pthread_rwlock_unlock(&call->session->trace_lock);
+}
+
+int trace_call(struct call *call, struct trace_stop *ret)
+{
+	int error = trace_begin(call, 0);
+
+	if (error < 0)
+		return error == -ESRCH ? 0 : error;
+	if (call_valid(call) && notify_continue(call) < 0)
+		error = -EIO;
+	else
+		error = trace_await(call, ret);
 	if (error <= 0)
-		pthread_rwlock_unlock(&call->session->trace_lock);
+		trace_end(call);
 	return error;
 }
 
@@ -75,5 +89,5 @@ void trace_go(struct call *call, const struct trace_stop *stop, bool dead)
 	if (dead)
 		kill(call_tgid(call), SIGKILL);
 	detach(call, stop->pid, stop->sig);
-	pthread_rwlock_unlock(&call->session->trace_lock);
+	trace_end(call);
 }

@@ -28,6 +28,13 @@ struct trace_stop {
  */
 int trace_call(struct call *call, struct trace_stop *ret);
 
+/* The parts of trace_call(). trace_begin() takes PTRACE_O_* besides: 0, -EPERM as above, or -ESRCH: the
+ * caller is gone; trace_end() releases the lock where trace_go() does not. trace_await() waits for the
+ * next stop: 1, or 0 when the caller is gone. */
+int trace_begin(struct call *call, int options);
+int trace_await(struct call *call, struct trace_stop *ret);
+void trace_end(struct call *call);
+
 /* Lets the caller go on untraced, or, if `dead`, ends its process. */
 void trace_go(struct call *call, const struct trace_stop *stop, bool dead);
 

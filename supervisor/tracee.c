@@ -107,6 +107,28 @@ ssize_t tracee_read_string(struct call *call, uint64_t addr, char *buf, size_t s
 	return read_string(call, addr, buf, size);
 }
 
+ssize_t tracee_read_long(struct call *call, uint64_t addr, char *buf, size_t size)
+{
+	const size_t page = 4096;
+	size_t done = 0;
+
+	while (done < size) {
+		size_t piece = page - (addr + done) % page;
+		const char *end;
+		int error;
+
+		piece = piece < size - done ? piece : size - done;
+		error = tracee_read(call, addr + done, buf + done, piece);
+		if (error < 0)
+			return error;
+		end = memchr(buf + done, '\0', piece);
+		if (end)
+			return end - buf;
+		done += piece;
+	}
+	return -ENAMETOOLONG;
+}
+
 const char **tracee_read_argv(struct call *call, uint64_t addr)
 {
 	enum { ARGS_MAX = 256, ARG_SIZE = 4096, BYTES_MAX = 64 * 1024 };

@@ -97,6 +97,9 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
  * runs, and may be in one; or another negative errno. */
 int proc_syscall(const struct session *session, pid_t tid);
 
+/* As tracee_read_string(), of any size. */
+ssize_t tracee_read_long(struct call *call, uint64_t addr, char *buf, size_t size);
+
 /* One line of /proc/PID/maps (proc_pid_maps(5)). */
 struct proc_mapping {
 	uint64_t start;
