@@ -228,7 +228,8 @@ bool policy_allows_all(const struct policy *policy, enum access_class class, enu
 /*
  * Calls each() with the file, or the folder, at or below which all lies that one rule allows the
  * operation on: the part of its pattern in front of the first wildcard. Nothing that the policy
- * allows lies elsewhere; denials are not counted. For CLASS_FILE and CLASS_EXEC.
+ * allows lies elsewhere; denials are not counted. For CLASS_FILE and CLASS_EXEC; of the latter also
+ * with what rewrites have executed in place of something else.
  */
 void policy_each_grant(const struct policy *policy, enum access_class class, enum access_op op,
 		       void (*each)(const char *path, void *arg), void *arg);

@@ -160,6 +160,9 @@ def digests_of_scripts(t):
 def rewrites(t):
     """Another program in place; everything else stays."""
     program, other = put(t, "one", "out/program"), put(t, "execs", "out/other")
+    narrow = t.narrow(execute=[t.bin, "/usr/bin", program])
+    narrow["exec"]["rewrite"] = [{"path": program, "to": other}]
+    equal(t.run([t.program("execs"), "execve", program, "tell"], narrow).code, 0)
     policy = {**rules(t, program)}
     policy["exec"]["rewrite"] = [{"path": program, "to": other}]
     for way in ("execve", "thread", "siblings", "vfork", "spawn", "fd", "fd-path", "liar"):
