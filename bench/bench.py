@@ -30,6 +30,9 @@ TRAPPED_OPENS = 3000
 NATIVE_OPENS = 50000
 PASSED_OPENS = 200000  # long enough to tell a tenth
 STARTS = 10
+EXECS = 300
+FORKS = 2000
+THREADS = 5000
 
 # Share of one CPU that others may use while the machine counts as idle, and how long to wait for
 # that in all.
@@ -145,6 +148,30 @@ def open_cases(runner, tools, folder):
              "proctor": loop([], PASSED_OPENS, threads, under(passed))},
             Target("native", {"idle": 1.1, "busy": 1.1})))
     return cases
+
+
+def spawn_cases(runner, tools, folder):
+    """New processes and threads; every exec is traced, every library asked about."""
+    program = folder / "out" / "spawn"
+    program.parent.mkdir(exist_ok=True)
+    shutil.copy(tools.spawn, program)
+    traced = folder / "traced.yaml"
+    traced.write_text(json.dumps({
+        "version": 1, "files": {"read": ["/"]},
+        "exec": {"allow": ["/usr", "/lib64", "/bin", str(folder)], "deny": ["/usr/bin/sudo"]},
+    }), encoding="utf-8")
+
+    def pair(what, count, *more):
+        words = [program, what, count, *more]
+        return {"native": runner.reported(words),
+                "proctor": runner.reported([tools.proctor, "run", "-p", traced, "--", *words])}
+
+    return [
+        Case("vfork and exec of /bin/true, traced", pair("exec", EXECS, "/bin/true"),
+             Target("native", {"idle": 2.2})),
+        Case("fork without exec", pair("fork", FORKS), Target("native", {"idle": 1.05})),
+        Case("thread", pair("thread", THREADS), Target("native", {"idle": 1.05})),
+    ]
 
 
 def work_cases(runner, tools, folder):
@@ -354,9 +381,9 @@ def find_tools(arguments):
     system_python = "/usr/bin/python3"
     tools = argparse.Namespace(
         proctor=str(Path(arguments.proctor).resolve()), openloop=programs / "openloop",
-        floor=programs / "floor", bwrap=shutil.which("bwrap"),
+        floor=programs / "floor", spawn=programs / "spawn", bwrap=shutil.which("bwrap"),
         python=system_python if os.path.exists(system_python) else sys.executable)
-    for program in (tools.proctor, tools.openloop, tools.floor):
+    for program in (tools.proctor, tools.openloop, tools.floor, tools.spawn):
         if not os.access(program, os.X_OK):
             raise Failure(f"{program} is missing: run this through `make bench`")
     for name in ("make", "cc", "git"):
@@ -369,7 +396,8 @@ def run(arguments, tools, scratch):
     """Measures, prints, writes."""
     runner = Runner(scratch)
     cases = [case for case in work_cases(runner, tools, scratch)
-             + open_cases(runner, tools, scratch) if arguments.case in case.name]
+             + open_cases(runner, tools, scratch)
+             + spawn_cases(runner, tools, scratch) if arguments.case in case.name]
     if not cases:
         raise Failure(f"no case has '{arguments.case}' in its name")
     head = heading(arguments, tools)
