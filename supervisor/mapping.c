@@ -62,12 +62,10 @@ static bool is_memory(const char *name)
 	       !strncmp(name, "/SYSV", 5);
 }
 
-/* As proc_pid_maps(5) has it, a name may end in a mark, and "\\012" stand for a newline; both could
- * be part of the name as well. Then each reading must be allowed. */
-static bool allowed(struct call *call, const char *name)
+bool proc_name_permitted(struct call *call, enum access_op op, const char *name)
 {
 	static const char mark[] = " (deleted)";
-	struct ask ask = ask_map(name, NULL);
+	struct ask ask = {.class = CLASS_EXEC, .ops = {op}, .op_count = 1, .path = name};
 	size_t len = strlen(name);
 	char bare[PATH_MAX + 32];
 	char *newline;
@@ -98,7 +96,7 @@ const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum
 		if (mapping.end <= start || !mapping.inode || is_memory(mapping.name) ||
 		    (kind == MAPPING_CODE && !mapping.code))
 			continue;
-		if (allowed(call, mapping.name))
+		if (proc_name_permitted(call, OP_MAP, mapping.name))
 			continue;
 		snprintf(ret_name, PATH_MAX, "%.*s", PATH_MAX - 1, mapping.name);
 		return "another file than the one decided on was mapped as code";
@@ -187,7 +185,8 @@ struct reply handle_mprotect(struct call *call)
 		struct reply reply;
 
 		if (mapping.end <= start || !mapping.inode || mapping.code ||
-		    is_memory(mapping.name) || allowed(call, mapping.name))
+		    is_memory(mapping.name) ||
+		    proc_name_permitted(call, OP_MAP, mapping.name))
 			continue;
 		if (!mapping_permit(call, mapping.name, NULL, &reply))
 			return reply;

@@ -19,6 +19,13 @@
 /* Asks whether the tool may map what `name` is as code. As call_permit(). */
 bool mapping_permit(struct call *call, const char *name, const char *arg, struct reply *ret);
 
+/*
+ * True when the policy permits OP_EXEC or OP_MAP of what /proc shows under this name. As
+ * proc_pid_maps(5) has it, a name may end in a mark, and "\012" stand for a newline; both could be part
+ * of the name as well. Then each reading must be permitted.
+ */
+bool proc_name_permitted(struct call *call, enum access_op op, const char *name);
+
 enum mapping_kind { MAPPING_CODE, MAPPING_ANY };
 
 /*
