@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "audit/blocked.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include <uthash.h>
 
 #include "core/cleanup.h"
+
+enum { TARGET_MAX = 8192 };
 
 /* Key: a struct key, followed by target, rule's file and detail, each with its NUL. */
 struct key {
@@ -26,12 +29,19 @@ struct blocked_entry {
 	char key[];
 };
 
-static const char *target_of(const struct audit_record *record)
+/* What was asked for; in `buf` if it takes more than one field to say it. */
+static const char *target_of(const struct audit_record *record, char buf[TARGET_MAX])
 {
 	if (record->path)
 		return record->path;
+	if (record->endpoint && record->host && !strstr(record->endpoint, record->host)) {
+		snprintf(buf, TARGET_MAX, "%s (%s)", record->endpoint, record->host);
+		return buf;
+	}
 	if (record->endpoint)
 		return record->endpoint;
+	if (record->host)
+		return record->host;
 	/* A kernel door is known by its name, a file or program by what the tool wrote. */
 	if (record->class != CLASS_SYSTEM && record->arg && record->arg_len == 0)
 		return record->arg;
@@ -41,7 +51,8 @@ static const char *target_of(const struct audit_record *record)
 static struct blocked_entry *make_entry(const struct audit_record *record, size_t *ret_len)
 {
 	const struct rule_source *rule = record->verdict.rule;
-	const char *target = target_of(record);
+	char buf[TARGET_MAX];
+	const char *target = target_of(record, buf);
 	const char *file = rule ? rule->file : "";
 	const char *detail = record->detail ? record->detail : "";
 	size_t target_size = strlen(target) + 1;
@@ -89,6 +100,7 @@ static bool fill_item(struct audit_blocked *item, const struct audit_record *rec
 {
 	const struct rule_source *rule = record->verdict.rule;
 	const char *remedy = record->remedy && *record->remedy ? record->remedy : NULL;
+	char buf[TARGET_MAX];
 
 	*item = (struct audit_blocked){
 		.class = record->class,
@@ -97,7 +109,7 @@ static bool fill_item(struct audit_blocked *item, const struct audit_record *rec
 		.rule_line = rule ? rule->line : 0,
 		.count = 1,
 	};
-	if (copy_text(&item->target, target_of(record)) &&
+	if (copy_text(&item->target, target_of(record, buf)) &&
 	    copy_text(&item->rule_file, rule ? rule->file : NULL) &&
 	    copy_text(&item->rule_text, rule ? rule->text : NULL) &&
 	    copy_text(&item->detail, record->detail) && copy_text(&item->remedy, remedy) &&

@@ -18,7 +18,7 @@ const char *access_op_name(enum access_op op)
 		[OP_DELETE] = "delete", [OP_ATTR] = "attr",       [OP_EXEC] = "exec",
 		[OP_MAP] = "map",
 		[OP_CONNECT] = "connect", [OP_BIND] = "bind",     [OP_SEND] = "send",
-		[OP_LISTEN] = "listen", [OP_SOCKET] = "socket",   [OP_SIGNAL] = "signal",
+		[OP_LISTEN] = "listen", [OP_RESOLVE] = "resolve", [OP_SOCKET] = "socket",   [OP_SIGNAL] = "signal",
 		[OP_TRACE] = "trace",   [OP_CONTROL] = "control", [OP_CALL] = "call",
 	};
 

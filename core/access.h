@@ -30,6 +30,7 @@ enum access_op {
 	OP_BIND,
 	OP_SEND,   /* a datagram to a named peer: decided as OP_CONNECT */
 	OP_LISTEN, /* decided as OP_BIND */
+	OP_RESOLVE, /* a host name to be looked up */
 	OP_SOCKET, /* a socket of a family or type that no rule can name */
 	/* CLASS_PROCESS: acting upon another process */
 	OP_SIGNAL,

@@ -65,7 +65,7 @@ static const struct {
 } features[FEATURE_COUNT] = {
 	[FEATURE_ARGS] = {"args in exec.allow", .pending = false},
 	[FEATURE_SHA256] = {"sha256 in exec.allow", .pending = false},
-	[FEATURE_HOST_NAMES] = {"a host name in network", .pending = true},
+	[FEATURE_HOST_NAMES] = {"a host name in network", .pending = false},
 };
 
 static bool same(const char *a, const char *b)

@@ -132,6 +132,18 @@ bool session_is_over(const struct session *session)
 	       atomic_load_explicit(&session->killed, memory_order_relaxed);
 }
 
+/* Of a name whose address is not known: "tcp:example.org:443". */
+static const char *format_endpoint(const struct ask *ask, char *buf, size_t size)
+{
+	const struct endpoint *endpoint = ask->endpoint;
+
+	if (!ask->host || endpoint->family != AF_UNSPEC)
+		return endpoint_format(endpoint, buf, size);
+	snprintf(buf, size, "%s:%s:%u", endpoint->transport == TRANSPORT_UDP ? "udp" : "tcp",
+		 ask->host, endpoint->port);
+	return buf;
+}
+
 /* Writes one record about the call. False: it could not be written, or it says that the tool is
  * killed for the call; the run ends. */
 static bool record(struct call *call, const struct ask *ask, enum audit_event event,
@@ -155,6 +167,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		.arg = ask->arg,
 		.path = ask->path,
 		.to = ask->to,
+		.host = ask->host,
 		.verdict = *verdict,
 		.detail = detail,
 	};
@@ -170,13 +183,13 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 	entry.actor = actor ? actor_of(actor) : NULL;
 	snprintf(unknown, sizeof(unknown), "syscall_%d", call->request.nr);
 	if (ask->endpoint)
-		entry.endpoint = endpoint_format(ask->endpoint, endpoint, sizeof(endpoint));
+		entry.endpoint = format_endpoint(ask, endpoint, sizeof(endpoint));
 	if (ask->open_flags)
 		entry.flags = open_flags_names(*ask->open_flags, flags);
 	if (event == EVENT_REWRITTEN && !entry.to &&
 	    names_place(session, ask->path, to) == to)
 		entry.to = to;
-	if (access && !detail && verdict->decision == DECISION_DENY)
+	if (access && verdict->decision == DECISION_DENY)
 		policy_suggest(session->policy, access, remedy, sizeof(remedy));
 	if (ask->argv)
 		args = tracee_read_argv(call, ask->argv);
@@ -273,7 +286,7 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 
 	*ret = reply_error(verdict->error);
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
-		    detail, access)) {
+		    detail, detail ? NULL : access)) {
 		*ret = reply_over(call->session, verdict->error);
 		return false;
 	}
@@ -300,6 +313,7 @@ bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
 		.endpoint = ask->endpoint,
 		.argv = ask->exec_argv,
 		.sha256 = ask->sha256,
+		.host = ask->host,
 	};
 	struct verdict verdict = {.decision = DECISION_ALLOW};
 	const char *detail = NULL;
@@ -401,6 +415,43 @@ bool call_would_permit(struct call *call, const struct ask *ask)
 			return call->session->observe;
 	}
 	return true;
+}
+
+bool call_deny(struct call *call, const struct ask *ask, const struct access *access,
+	       const struct verdict *verdict, const char *detail, struct reply *ret)
+{
+	const bool observe = call->session->observe;
+
+	*ret = call_valid(call) ? reply_error(verdict->error) : reply_none();
+	if (ret->kind == REPLY_NONE)
+		return false;
+	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, ask->ops[0], verdict,
+		    detail, access)) {
+		*ret = reply_over(call->session, verdict->error);
+		return false;
+	}
+	return observe;
+}
+
+bool call_permit_later(struct session *session, pid_t tid, int nr, const struct ask *ask,
+		       const struct verdict *verdict, const struct access *access,
+		       const char *detail)
+{
+	struct call call = {
+		.session = session,
+		.request = {.tid = tid, .nr = nr},
+		.row = syscall_row(nr),
+	};
+	const bool allowed = verdict->decision != DECISION_DENY;
+	enum audit_event event = EVENT_ALLOWED;
+
+	if (session_is_over(session))
+		return false;
+	if (!allowed)
+		event = session->observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED;
+	if (!record(&call, ask, event, ask->ops[0], verdict, detail, access))
+		return false;
+	return allowed || session->observe;
 }
 
 bool call_allows_quietly(const struct call *call, const struct access *access)

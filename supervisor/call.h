@@ -96,6 +96,7 @@ struct ask {
 			 * object), or exec.rewrite: then `to` */
 	bool own;    /* an object without a name, of the tool's own (a pipe): no rule is asked */
 	const struct endpoint *endpoint;
+	const char *host;        /* the name asked for, normalised; NULL: none */
 	const char *arg;         /* as the tool wrote it */
 	const char *to;          /* what a rewrite uses instead */
 	const char *const *exec_argv; /* of an exec, read once; NULL: not read */
@@ -127,6 +128,22 @@ bool call_allows_quietly(const struct call *call, const struct access *access);
  * which `detail` says why (NULL: nothing to say), and returns the reply. Holds under --observe.
  */
 struct reply call_refuse(struct call *call, const struct ask *ask, int error, const char *detail);
+
+/*
+ * Refuses what was decided otherwise than by call_permit(); `access` (NULL: none) is what a policy
+ * line that would allow it is suggested for. Writes the record. False: answer with *ret. True where
+ * nothing is enforced.
+ */
+bool call_deny(struct call *call, const struct ask *ask, const struct access *access,
+	       const struct verdict *verdict, const char *detail, struct reply *ret);
+
+/*
+ * Goes by a decision about something that thread `tid` set going with call number `nr`, which was
+ * answered long ago: a name in a DNS message. Writes the record that is due. True: let it pass.
+ */
+bool call_permit_later(struct session *session, pid_t tid, int nr, const struct ask *ask,
+		       const struct verdict *verdict, const struct access *access,
+		       const char *detail);
 
 /* As call_permit() for what a rename or link of `from` to `to` would do to the tool's rights on
  * the object; see policy_decide_move(). `ask` is for the record. */

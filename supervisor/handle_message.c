@@ -41,7 +41,7 @@ struct reply handle_sendto(struct call *call)
 	return tool_message_send(call, &sock, &message);
 }
 
-static struct reply send_message(struct call *call, const struct tool_socket *sock, uint64_t header,
+static struct reply send_message(struct call *call, struct tool_socket *sock, uint64_t header,
 				 int flags, size_t *ret_size)
 {
 	AUTO_MESSAGE struct tool_message message = TOOL_MESSAGE_INIT;

@@ -11,7 +11,8 @@
 #include "supervisor/handlers.h"
 #include "supervisor/net_address.h"
 #include "supervisor/net_socket.h"
-#include "supervisor/pool.h"
+#include "supervisor/net_dial.h"
+#include "supervisor/net_name.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/tracee.h"
@@ -24,27 +25,14 @@ struct reply handle_connect(struct call *call)
 	AUTO_ADDRESS struct tool_address address = TOOL_ADDRESS_INIT;
 	const uint64_t *args = call->request.args;
 	struct reply reply;
-	bool wait;
-	int error = 0;
 
 	if (!tool_socket_take(call, (int)args[0], &sock, &reply) ||
 	    !tool_address_read(call, args[1], (int)args[2], &address, &reply) ||
 	    !tool_address_prepare(call, &sock, OP_CONNECT, &address, &reply) ||
+	    net_name_connect(call, &sock, &address, &reply) ||
 	    !tool_address_permit(call, OP_CONNECT, &address, &reply))
 		return reply;
-
-	/* Also where O_NONBLOCK is set: the tool could take it away at this moment. */
-	wait = sock.type != SOCK_DGRAM;
-	if (wait)
-		blocking_begin(call);
-	if (connect(sock.fd, (const struct sockaddr *)&address.addr, address.len) < 0)
-		error = errno;
-	if (wait)
-		blocking_end(call);
-	/* A connect that goes on in the background is waited for again when the call restarts. */
-	if (error == EINTR)
-		return tool_socket_interrupted(&sock);
-	return error ? reply_error(error) : reply_value(0);
+	return net_connect(call, &sock, (const struct sockaddr *)&address.addr, address.len);
 }
 
 /* ------------------------------------------------------------------------- bind */
@@ -103,8 +91,11 @@ struct reply handle_bind(struct call *call)
 
 	if (!tool_socket_take(call, (int)args[0], &sock, &reply) ||
 	    !tool_address_read(call, args[1], (int)args[2], &address, &reply) ||
-	    !tool_address_prepare(call, &sock, OP_BIND, &address, &reply) ||
-	    !tool_address_permit(call, OP_BIND, &address, &reply))
+	    !tool_address_prepare(call, &sock, OP_BIND, &address, &reply))
+		return reply;
+	if (net_name_frees_bind(call, &address))
+		address.decide = false;
+	if (!tool_address_permit(call, OP_BIND, &address, &reply))
 		return reply;
 	if (address.object.parent >= 0)
 		return bind_path(call, &sock, &address);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/net_name.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/tracee.h"
@@ -309,7 +310,8 @@ bool tool_address_prepare(struct call *call, const struct tool_socket *socket, e
 bool tool_address_permit(struct call *call, enum access_op op, const struct tool_address *address,
 			 struct reply *ret)
 {
-	const struct ask ask = {
+	char host[HOST_NAME_SIZE];
+	struct ask ask = {
 		.class = CLASS_NETWORK,
 		.ops = {op},
 		.op_count = 1,
@@ -322,6 +324,8 @@ bool tool_address_permit(struct call *call, enum access_op op, const struct tool
 		*ret = reply_none();
 		return call_valid(call);
 	}
+	if (net_name_of_hosts(call, op, &address->endpoint, host))
+		ask.host = host;
 	if (!call_permit(call, &ask, ret))
 		return false;
 	if (address->error)

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/net_name.h"
 #include "supervisor/pool.h"
 #include "supervisor/tracee.h"
 
@@ -86,7 +87,7 @@ bool tool_message_read(struct call *call, const struct tool_socket *socket, uint
 				 &message->control, ret);
 }
 
-bool tool_message_permit(struct call *call, const struct tool_socket *socket,
+bool tool_message_permit(struct call *call, struct tool_socket *socket,
 			 struct tool_message *message, struct reply *ret)
 {
 	const bool opens = socket->type == SOCK_STREAM && (message->flags & MSG_FASTOPEN);
@@ -100,6 +101,7 @@ bool tool_message_permit(struct call *call, const struct tool_socket *socket,
 	    message->name.addr.ss_family == AF_UNSPEC)
 		return answer(ret, EOPNOTSUPP);
 	if (!tool_address_prepare(call, socket, OP_SEND, &message->name, ret) ||
+	    !net_name_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
 	    !tool_address_permit(call, opens ? OP_CONNECT : OP_SEND, &message->name, ret))
 		return false;
 	/* tcp_sendmsg(): only MSG_FASTOPEN looks at a name. */

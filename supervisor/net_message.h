@@ -38,7 +38,7 @@ bool tool_message_read(struct call *call, const struct tool_socket *socket, uint
 		       struct tool_message *message, struct reply *ret);
 
 /* Asks the policy about the message's address. */
-bool tool_message_permit(struct call *call, const struct tool_socket *socket,
+bool tool_message_permit(struct call *call, struct tool_socket *socket,
 			 struct tool_message *message, struct reply *ret);
 
 /* Sends it: REPLY_VALUE with the number of bytes, or what the call fails with. */

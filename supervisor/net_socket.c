@@ -71,6 +71,27 @@ bool tool_socket_local(const struct tool_socket *socket, struct endpoint *ret)
 	return endpoint_from_sockaddr(ret, &addr, len, tool_socket_transport(socket)) == 0;
 }
 
+uint64_t tool_socket_cookie(const struct tool_socket *socket)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	getsockopt(socket->fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+	return cookie;
+}
+
+void tool_socket_bind_any(const struct tool_socket *socket)
+{
+	const struct sockaddr_storage any = {.ss_family = (sa_family_t)socket->domain};
+	struct endpoint local;
+
+	if (tool_socket_local(socket, &local) && local.port != 0)
+		return;
+	(void)bind(socket->fd, (const struct sockaddr *)&any,
+		   socket->domain == AF_INET ? sizeof(struct sockaddr_in)
+					     : sizeof(struct sockaddr_in6));
+}
+
 struct reply tool_socket_interrupted(const struct tool_socket *socket)
 {
 	struct timeval timeout = {0};

@@ -40,6 +40,12 @@ bool tool_socket_may_wait(const struct tool_socket *socket);
  */
 bool tool_socket_local(const struct tool_socket *socket, struct endpoint *ret);
 
+/* Its number, which no other socket ever has (SO_COOKIE of socket(7)). */
+uint64_t tool_socket_cookie(const struct tool_socket *socket);
+
+/* Gives it a local port, if it has none yet, as sending would. */
+void tool_socket_bind_any(const struct tool_socket *socket);
+
 /*
  * The answer to a connect or a send that waited and was interrupted. socket(7): with a timeout
  * (SO_SNDTIMEO) it is never restarted.

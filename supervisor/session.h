@@ -25,6 +25,10 @@ struct stats;
 struct stack_service;
 struct pool;
 struct socket_names;
+struct dns_names;
+struct dns_stub;
+struct net_hosts;
+struct net_peers;
 struct ipc_objects;
 
 struct session {
@@ -77,6 +81,12 @@ struct session {
 	struct ipc_objects *ipc;
 	struct digest_cache *digests;
 	struct redirects *redirects;
+
+	/* NULL: the policy has no rules about host names. */
+	struct dns_names *names;
+	struct dns_stub *dns;
+	struct net_hosts *hosts;
+	struct net_peers *peers;
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

@@ -23,6 +23,8 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/capture.h"
 #include "supervisor/channel.h"
+#include "supervisor/dns_names.h"
+#include "supervisor/dns_stub.h"
 #include "supervisor/exec_digest.h"
 #include "supervisor/exec_redirect.h"
 #include "supervisor/filter.h"
@@ -30,6 +32,8 @@
 #include "supervisor/ipc.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/launch.h"
+#include "supervisor/net_hosts.h"
+#include "supervisor/net_peers.h"
 #include "supervisor/pool.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
@@ -166,6 +170,19 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 	return error < 0 ? error_set(err, -error, "cannot start") : 0;
 }
 
+/* What host names need; nothing of it exists where the policy has none. */
+static int open_names(struct session *session, struct error *err)
+{
+	if (!policy_has_name_rules(session->policy))
+		return 0;
+	session->names = dns_names_new();
+	session->peers = net_peers_new();
+	session->hosts = net_hosts_new("/etc/hosts");
+	if (!session->names || !session->peers || !session->hosts)
+		return error_set(err, ENOMEM, "cannot start");
+	return dns_stub_open(session, &session->dns, err);
+}
+
 static int open_audit(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_config *config = supervisor->config;
@@ -229,6 +246,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
+		.names = policy_has_name_rules(policy),
 	};
 }
 
@@ -554,6 +572,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	error = open_session(&supervisor, &err);
 	if (error == 0)
+		error = open_names(&supervisor.session, &err);
+	if (error == 0)
 		error = open_audit(&supervisor, &err);
 	if (error == 0)
 		error = write_start(&supervisor, &err);
@@ -563,6 +583,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		error = settle(&supervisor, &err);
 	if (error == 0)
 		error = pool_start(&supervisor.session, &err);
+	if (error == 0 && supervisor.session.dns)
+		error = dns_stub_start(supervisor.session.dns, &err);
 	if (error < 0) {
 		tree_kill();
 		/* Killed from outside before its exec: as if it had been a moment later. */

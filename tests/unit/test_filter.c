@@ -73,6 +73,7 @@ static const struct sensitivity sensitivities[] = {
 	{.network = true},
 	{.look = true},
 	{.read = true, .look = true, .exec = true, .map = true, .network = true},
+	{.network = true, .names = true},
 };
 
 static struct sock_fprog program;
@@ -126,6 +127,11 @@ START_TEST(whole_calls)
 			break;
 		case TRAP_NET:
 			expected = sensitive.network ? NOTIFY : ALLOW;
+			break;
+		case TRAP_NAMES:
+			if (row->trap_arg)
+				continue;
+			expected = sensitive.names ? NOTIFY : ALLOW;
 			break;
 		default:
 			continue;

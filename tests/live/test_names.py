@@ -1,0 +1,590 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Live tests of rules by host name, with the resolvers and clients that this machine has.
+
+Everything runs in a network of the test's own (names_space.py). Where that cannot be made, this
+says so, and only loopback() runs, which needs nothing.
+
+environment: as test_net.py; CLIENTS (only the clients whose name contains it)
+"""
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+import names_space
+from harness import patient
+from names_server import A, TXT, NameServer, query
+from names_space import OTHER, RESOLVER, SITE, TLS_PORT, World
+from net_harness import LONG, NOBODY, ONLY, PROCTOR, PROGRAMS, Failure, check, stage
+
+TIMEOUT = 60
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
+RULES = ["good.example:80", f"good.example:{TLS_PORT}", "two.example:80", "six.example:80",
+         "alias.example:*", "turn.example:80", "*.wild.example:80", "b\u00fccher.example:80",
+         "private.example:80", "home.example:80", "meta.example:80", "mixed.example:80",
+         "udp:good.example:5000", "hosted.example:80", "inner.example:80", "localhost:80",
+         "denied.example:80"]
+DENIED = [f"{OTHER}:81", "169.254.169.254:*"]
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def policy(rules=None, **more):
+    return {"version": 1, "files": {"write": ["/"]}, "exec": {"allow": ["/"]},
+            "network": {"connect": RULES if rules is None else rules, "deny": DENIED, **more}}
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+class Bench:
+    """Runs commands natively and under proctor."""
+
+    def __init__(self, base, world):
+        self.base = base
+        self.world = world
+        self.proctor = base + "/bin/proctor"
+        self.dir = os.path.realpath(tempfile.mkdtemp(prefix="names-"))
+        os.environ.update(HOME=self.dir, XDG_STATE_HOME=self.dir + "/state", PATH=SYSTEM_PATH,
+                          GIT_SSL_NO_VERIFY="1", NODE_TLS_REJECT_UNAUTHORIZED="0")
+
+    @property
+    def asked(self):
+        """The names that left this host."""
+        return set(lines(self.world.asked))
+
+    @property
+    def datagrams(self):
+        """How many came to the sites."""
+        return len(lines(self.world.udp))
+
+    def native(self, command, **more):
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=TIMEOUT, check=False, **more)
+
+    def inside(self, command, rules=None, options=("-q",), event="blocked", **more):
+        """Returns the run and its records of the event."""
+        with open(self.dir + "/policy.yaml", "w", encoding="utf-8") as file:
+            json.dump(rules or policy(), file)
+        log = self.dir + "/log.jsonl"
+        if os.path.exists(log):
+            os.unlink(log)
+        if self.world:
+            os.truncate(self.world.asked, 0)
+        run = self.native([self.proctor, "run", *options, "-p", self.dir + "/policy.yaml", "-o", log,
+                           "--", *command], **more)
+        check(run.returncode != 125, "proctor failed:", run.stdout)
+        with open(log, encoding="utf-8", errors="surrogateescape") as file:
+            records = [json.loads(line) for line in file]
+        return run, [record for record in records if record["event"] == event]
+
+    def same(self, command, contains, rules=None):
+        """It says the same as natively, and nothing is blocked."""
+        native = self.native(command)
+        check(contains in native.stdout, "natively:", native.stdout)
+        run, records = self.inside(command, rules)
+        check(run.stdout == native.stdout and run.returncode == native.returncode,
+              f"\n--- native\n{native.stdout}--- inside\n{run.stdout}{records}")
+        check(not records, "blocked:", records)
+
+    def refused(self, command, contains, rules=None, **fields):
+        """It works natively; inside it fails, and one record has the fields. Returns the run."""
+        native = self.native(command)
+        check(contains in native.stdout, "natively:", native.stdout)
+        run, records = self.inside(command, rules)
+        check(contains not in run.stdout, "came through:", run.stdout)
+        check(len(records) == 1, len(records), "records:", records, run.stdout)
+        for field, value in {"class": "network", "errno": "EACCES", **fields}.items():
+            check(records[0].get(field) == value, field, "is", records[0].get(field), "not", value)
+        return run
+
+
+# ------------------------------------------------------------------------ clients
+
+def python(code):
+    return ["/usr/bin/python3", "-c", code]
+
+
+URLLIB = 'import sys, urllib.request as u; print(u.urlopen("http://%s/x").read())'
+ASYNCIO = '''
+import asyncio
+async def main():
+    r, w = await asyncio.open_connection("%s", 80)
+    w.write(b"GET /x HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n")
+    print((await r.read())[-30:])
+asyncio.run(main())'''
+PERL = '''my $h = "%s"; my $s = IO::Socket::INET->new("$h:80") or die "no: $@";
+print $s "GET /x HTTP/1.0\\r\\nHost: $h\\r\\n\\r\\n"; while (<$s>) { print if m|/x| }'''
+NODE_HTTP = 'require("http").get("http://%s/x", r => r.on("data", d => process.stdout.write(d)))'
+NODE_FETCH = 'fetch("http://%s/x").then(r => r.text()).then(t => process.stdout.write(t))'
+NODE_DNS = '''require("dns").resolve4("%s", (e, a) => { if (e) { console.log(e.code); return; }
+require("http").get({host: a[0], path: "/x", headers: {Host: "%s"}},
+r => r.on("data", d => process.stdout.write(d))) })'''
+GO = '''package main
+import ("fmt"; "net"; "os"; "io")
+func main() {
+	c, err := net.Dial("tcp", os.Args[1]+":80")
+	if err != nil { fmt.Println("failed"); os.Exit(1) }
+	fmt.Fprintf(c, "GET /x HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n", os.Args[1])
+	b, _ := io.ReadAll(c)
+	fmt.Println(string(b[len(b)-20:]))
+}
+'''
+
+
+def found(program):
+    return shutil.which(program, path=SYSTEM_PATH)
+
+
+def clients(b):
+    """{client: command for a host}; each prints the host and /x."""
+    musl = b.base + "/bin/net_names_musl"
+    static = b.base + "/bin/net_names_static"
+    go = b.base + "/bin/net_names_go"
+    wanted = {
+        "python urllib": (found("python3"), lambda h: python(URLLIB % h)),
+        "python asyncio": (found("python3"), lambda h: python(ASYNCIO % (h, h))),
+        "curl": (found("curl"), lambda h: ["curl", "-sS", "-m", "10", f"http://{h}/x"]),
+        "wget": (found("wget"),
+                 lambda h: ["wget", "-qO-", "-t1", "-T10", f"http://{h}/x"]),
+        "busybox wget": (found("busybox"),
+                         lambda h: ["busybox", "wget", "-qO-", f"http://{h}/x"]),
+        "node http": (found("node"), lambda h: ["node", "-e", NODE_HTTP % h]),
+        "node fetch": (found("node"), lambda h: ["node", "-e", NODE_FETCH % h]),
+        "node dns (c-ares)": (found("node"), lambda h: ["node", "-e", NODE_DNS % (h, h)]),
+        "perl": (found("perl"), lambda h: ["perl", "-MIO::Socket::INET", "-e", PERL % h]),
+        "static glibc": (os.path.exists(static), lambda h: [static, h, "80"]),
+        "static musl": (os.path.exists(musl), lambda h: [musl, h, "80"]),
+        "static Go": (os.path.exists(go), lambda h: [go, h]),
+    }
+    for name, (there, command) in wanted.items():
+        if not there:
+            print(f"skipped: {name} is not here")
+        elif os.environ.get("CLIENTS", "") in name:
+            yield name, command
+
+
+@test
+def each_client(b):
+    """Allowed names as natively; others fail at once, with one record, and are asked nobody."""
+    for name, command in clients(b):
+        try:
+            for host in ("good.example", "two.example"):
+                b.same(command(host), f"{host} /x" if "Go" not in name else "/x")
+            began = time.monotonic()
+            b.refused(command("evil.example"), "/x", op="resolve", host="evil.example")
+            check(time.monotonic() - began < patient(5), "it took long")
+            check(b.asked == set(), "asked for:", b.asked)
+        except Failure as error:
+            raise Failure(f"{name}: {error}") from error
+
+
+@test
+def git(b):
+    if not found("git") or not b.world.tls:
+        print("skipped: git or openssl is not here")
+        return
+    folder = b.world.folder + "/www/git"
+    if not os.path.exists(folder):
+        if os.getuid() != 0:
+            return
+        subprocess.run(["git", "init", "-q", "--bare", folder + "/r.git"], check=True)
+        tree = subprocess.run(["git", "--git-dir", folder + "/r.git", "mktree"], input=b"",
+                              stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+        author = {**os.environ, "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e",
+                  "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e"}
+        commit = subprocess.run(["git", "--git-dir", folder + "/r.git", "commit-tree", tree, "-m",
+                                 "m"], stdout=subprocess.PIPE, check=True, env=author)
+        for words in (["update-ref", "refs/heads/main", commit.stdout.decode().strip()],
+                      ["update-server-info"]):
+            subprocess.run(["git", "--git-dir", folder + "/r.git", *words], check=True)
+    for url in ("http://good.example", f"https://good.example:{TLS_PORT}"):
+        b.same(["git", "ls-remote", url + "/git/r.git"], "refs/heads/main")
+    b.refused(["git", "ls-remote", f"https://evil.example:{TLS_PORT}/git/r.git"], "refs/heads/main",
+              op="resolve", host="evil.example")
+
+
+# ------------------------------------------------------------------------- names
+
+def curl(host, port=80):
+    return python(URLLIB % (host if port == 80 else f"{host}:{port}"))
+
+
+@test
+def which_names(b):
+    for host in ("alias.example", "deep.wild.example", "GOOD.Example", "xn--bcher-kva.example"):
+        b.same(curl(host), "/x")
+    for host in ("wild.example", "shared.example"):
+        b.refused(curl(host), "/x", op="resolve", host=host)
+    b.refused(curl("good.example", 81), "/x", op="connect", host="good.example",
+              endpoint="tcp:good.example:81", arg="198.18.0.1:81")
+    run, _ = b.inside(curl("good.example", 81), options=())
+    check('blocked connect tcp:good.example:81: no rule allows it; to allow it: network: '
+          '{connect: ["good.example:81"]}' in run.stdout, run.stdout)
+
+
+@test
+def ipv6_only(b):
+    code = '''import socket
+s = socket.create_connection(("six.example", 80)); s.send(b"GET /x HTTP/1.0\\r\\nHost: h\\r\\n\\r\\n")
+print(s.recv(100)[:12], s.getpeername()[1])'''
+    b.same(python(code), "200")
+    b.same(python('import socket; socket.getaddrinfo("six.example", 80, socket.AF_INET)'),
+           "gaierror")
+
+
+@test
+def shared_address(b):
+    """An address that an allowed name has opens nothing; nor does one name open another."""
+    b.refused(curl(SITE), "/x", op="connect", endpoint=f"tcp:{SITE}:80", host=None)
+    code = '''import socket
+a, c = (socket.gethostbyname(h) for h in ("good.example", "two.example")); print("differ", a != c)'''
+    run, _ = b.inside(python(code))
+    check("differ True" in run.stdout, run.stdout)
+
+
+@test
+def addresses_in_turn(b):
+    code = '''import socket, sys
+for blocking in (True, False):
+    s = socket.socket()
+    s.setblocking(blocking)
+    s.connect_ex(("turn.example", 80)); s.setblocking(True)
+    s.send(b"GET /x HTTP/1.0\\r\\n\\r\\n"); print(s.recv(100)[9:12], s.getpeername()[1])'''
+    run, records = b.inside(python(code))
+    check(run.stdout == "b'200' 80\n" * 2 and not records, run.stdout, records)
+
+
+@test
+def not_public(b):
+    """An answer that leads to a private, local or metadata address is refused."""
+    for host, address in (("private.example", "10.9.9.9"), ("home.example", "127.0.0.1")):
+        run, records = b.inside(curl(host))
+        check([(r["host"], r["endpoint"]) for r in records] == [(host, f"tcp:{address}:80")],
+              run.stdout, records)
+        check("not public" in records[0]["detail"], records)
+    run, records = b.inside(curl("meta.example"))
+    check(len(records) == 1 and records[0]["rule"]["text"] == "169.254.169.254:*", records)
+    b.same(curl("home.example"), "/x", policy(RULES + ["127.0.0.1:80"]))
+    run, records = b.inside(curl("mixed.example"))
+    check("/x" in run.stdout and not records, run.stdout, records)
+
+
+@test
+def denied_address(b):
+    b.refused(curl("denied.example", 81), "/x", policy(RULES + ["denied.example:81"]), op="connect",
+              host="denied.example", endpoint=f"tcp:{OTHER}:81")
+
+
+@test
+def hosts_file(b):
+    """Names of /etc/hosts, whatever they lead to, and localhost."""
+    for host in ("hosted.example", "localhost"):
+        b.same(curl(host), "/x")
+    b.refused(curl("hosted"), "/x", policy(["good.example:80"]), op="connect",
+              endpoint=f"tcp:{OTHER}:80")
+    b.refused(curl("127.0.0.1"), "/x", policy(["good.example:80"]), op="connect",
+              endpoint="tcp:127.0.0.1:80")
+    run, records = b.inside(curl("inner.example"))
+    check(not records and "Network is unreachable" in run.stdout, run.stdout, records)
+    if found("node"):
+        code = 'require("dns").resolve4("hosted.example", (e, a) => console.log(e, a.length))'
+        run, records = b.inside(["node", "-e", code])
+        check(run.stdout == "null 1\n" and not records, run.stdout, records)
+
+
+# ------------------------------------------------------------------- the protocol
+
+ASK = '''import socket, struct, sys
+def ask(message, server, tcp=False):
+    if tcp:
+        s = socket.create_connection((server, 53), timeout=5)
+        s.sendall(struct.pack(">H", len(message)) + message)
+        return s.recv(65535)[2:], s.getpeername()
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+    s.sendto(message, (server, 53))
+    return s.recvfrom(65535)
+def brief(answer):
+    head = struct.unpack(">HHHHHH", answer[:12])
+    print("rcode", head[1] & 15, "cut", head[1] >> 9 & 1, "answers", head[3])
+'''
+
+
+def asking(*lines):
+    return python(ASK + "\n".join(lines))
+
+
+@test
+def any_resolver(b):
+    """Whatever the tool asks, by UDP and TCP, proctor answers, and the tool sees what it asked."""
+    good, evil = query("good.example", A), query("evil.example", A)
+    for server in (RESOLVER, "192.0.2.77", "127.0.0.53"):
+        for tcp in (False, True):
+            run, records = b.inside(asking(
+                f"a, p = ask({good!r}, {server!r}, {tcp}); brief(a); print(p)",
+                f"a, p = ask({evil!r}, {server!r}, {tcp}); brief(a)"))
+            check(run.stdout == f"rcode 0 cut 0 answers 1\n('{server}', 53)\n"
+                                "rcode 3 cut 0 answers 0\n", run.stdout)
+            check([r["host"] for r in records] == ["evil.example"], records)
+            check(b.asked == {"good.example"}, b.asked)
+
+
+@test
+def ways_to_send(b):
+    """connect and send, sendmsg, recvmsg, IPv4 by an IPv6 socket, IPv6."""
+    good = query("good.example", A)
+    run, records = b.inside(asking(
+        f"q = {good!r}",
+        's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("9.9.9.9", 53))',
+        "s.send(q); brief(s.recv(512)); print(s.getpeername())",
+        's.sendmsg([q[:5], q[5:]]); brief(s.recvfrom(512)[0])',
+        's = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)',
+        's.sendmsg([q], [], 0, ("::ffff:9.9.9.9", 53)); d, _, _, p = s.recvmsg(512); brief(d); print(p)',
+        's.sendto(q, ("2001:db8::99", 53)); d, p = s.recvfrom(512); brief(d); print(p)',
+        "print(s.recvmsg(100, 0, socket.MSG_DONTWAIT) if 0 else s.getsockname()[1] > 0)"))
+    answer = "rcode 0 cut 0 answers 1\n"
+    check(run.stdout == answer + "('9.9.9.9', 53)\n" + answer * 2
+          + "('::ffff:9.9.9.9', 53, 0, 0)\n" + answer + "('2001:db8::99', 53, 0, 0)\nTrue\n",
+          run.stdout)
+    check(not records, records)
+
+
+@test
+def other_questions(b):
+    """Mail, text (cut by UDP, whole by TCP), HTTPS; a reverse question; odd names and classes."""
+    text, mail, https = (query("good.example", kind) for kind in (TXT, 15, 65))
+    run, records = b.inside(asking(
+        f"for q in ({mail!r}, {text!r}, {https!r}): brief(ask(q, '9.9.9.9')[0])",
+        f"a, _ = ask({text!r}, '9.9.9.9', True); brief(a); print(len(a) > 900)",
+        f"brief(ask({query('1.0.18.198.in-addr.arpa', 12)!r}, '9.9.9.9')[0])",
+        f"brief(ask({query('good.example', A)!r}, '9.9.9.9')[0])",
+        f"brief(ask({query('1.0.18.198.in-addr.arpa', 12)!r}, '9.9.9.9')[0])"))
+    check(run.stdout.split("\n") == [
+        "rcode 0 cut 0 answers 1", "rcode 0 cut 1 answers 0", "rcode 0 cut 0 answers 0",
+        "rcode 0 cut 0 answers 1", "True", "rcode 3 cut 0 answers 0", "rcode 0 cut 0 answers 1",
+        "rcode 0 cut 0 answers 1", ""], run.stdout)
+    check([r["host"] for r in records] == ["1.0.18.198.in-addr.arpa"], records)
+    odd = [b"\x04go\0d\x07example\0", b"\x0cgood.example\0", b"\x05good \x07example\0",
+           b"\x04good\x07example\x03127\0", b"\0"]
+    messages = [struct.pack(">HHHHHH", 1, 0x100, 1, 0, 0, 0) + name + b"\0\1\0\1" for name in odd]
+    run, records = b.inside(asking(f"for q in {messages!r}: brief(ask(q, '9.9.9.9')[0])"))
+    check(run.stdout == "rcode 3 cut 0 answers 0\n" * len(odd), run.stdout)
+    check(len(records) == len(odd) and b.asked == set(), records, b.asked)
+    bad = [b"x" * 12, query("good.example", A)[:-1], b"\0\1\x28\0\0\1\0\0\0\0\0\0"]
+    run, _ = b.inside(asking(f"for q in {bad[1:]!r}: brief(ask(q, '9.9.9.9')[0])"))
+    check(run.stdout == "rcode 1 cut 0 answers 0\nrcode 4 cut 0 answers 0\n", run.stdout)
+
+
+@test
+def nothing_leaves(b):
+    """Data in the labels of a name that is not allowed."""
+    names = [f"{'5ec2e7' * 8}{i}.evil.example" for i in range(20)]
+    run, records = b.inside(asking(f"for n in {names!r}:",
+                                   "    try: socket.gethostbyname(n)",
+                                   "    except OSError as e: print(e)"))
+    check(run.stdout == "[Errno -2] Name or service not known\n" * 20, run.stdout)
+    check([r["host"] for r in records] == names and b.asked == set(), records, b.asked)
+
+
+@test
+def datagrams_by_name(b):
+    code = '''import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); a = ("good.example", 5000)
+for i in range(2):
+    s.sendto(b"one", a); d, p = s.recvfrom(100); print(d, p[0] == socket.gethostbyname(a[0]), p[1])
+s.connect(a); s.send(b"two"); print(s.recv(100), s.getpeername()[1])'''
+    b.same(python(code), "b'echo one' True 5000")
+    count = b.datagrams
+    code = '''import socket, time
+a = socket.gethostbyname("alias.example" if %d else "two.example")
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((a, 5000)); print("connected"); s.send(b"leak"); time.sleep(0.2)'''
+    b.native(python(code % 0))
+    check(b.datagrams == count + 1, "natively nothing came")
+    run, records = b.inside(python(code % 0))
+    check(run.stdout == "connected\n" and b.datagrams == count + 1, run.stdout)
+    check([(r["op"], r["endpoint"], r["host"]) for r in records]
+          == [("send", "udp:two.example:5000", "two.example")], records)
+    code = '''import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b"leak", ("two.example", 5000))'''
+    b.native(python(code))
+    check(b.datagrams == count + 2, "natively nothing came")
+    run, records = b.inside(python(code))
+    check("PermissionError" in run.stdout and b.datagrams == count + 2, run.stdout)
+    check([r["endpoint"] for r in records] == ["udp:two.example:5000"], records)
+
+
+@test
+def fast_open(b):
+    """MSG_FASTOPEN to a name is answered as on a host without it; a refused one has its record."""
+    code = '''import socket
+s = socket.socket()
+try: s.sendto(b"GET /x HTTP/1.0\\r\\n\\r\\n", 0x20000000, ("%s", %d)); print(s.recv(99)[9:12])
+except OSError as e: print(e.errno)'''
+    run, records = b.inside(python(code % ("good.example", 80)))
+    check(run.stdout == "95\n" and not records, run.stdout, records)
+    run, records = b.inside(python(code % ("good.example", 81)))
+    check(run.stdout == "13\n" and len(records) == 1, run.stdout, records)
+
+
+@test
+def observed(b):
+    run, records = b.inside(curl("evil.example"), options=("-q", "--observe"), event="would_block")
+    check("/x" in run.stdout, run.stdout)
+    check([(r["op"], r["host"]) for r in records]
+          == [("resolve", "evil.example"), ("connect", "evil.example")], records)
+
+
+@test
+def everything_logged(b):
+    run, records = b.inside(curl("good.example"), options=("-q", "--log", "all"), event="allowed")
+    check("/x" in run.stdout, run.stdout)
+    named = [(r["op"], r["host"]) for r in records if r.get("host")]
+    check(("resolve", "good.example") in named and ("connect", "good.example") in named, named)
+
+
+@test
+def many(b):
+    """Many connections from eight threads, half of them refused."""
+    count = 1250 if LONG else 50
+    code = f'''import socket, threading
+seen = []
+def work(n):
+    for i in range({count}):
+        s = socket.socket()
+        try:
+            s.connect(("good.example" if i % 2 else "evil.example", 80))
+            seen.append(s.getpeername()[1])
+        except OSError as e: seen.append(str(e))
+        s.close()
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print({{x: seen.count(x) for x in sorted(map(str, seen))}}, seen.count(80))'''
+    run, records = b.inside(python(code))
+    check(f"{4 * count}" in run.stdout and f"known': {4 * count}" in run.stdout, run.stdout)
+    check(records and {r["host"] for r in records} == {"evil.example"}, records[:3])
+    check(b.asked == {"good.example"}, b.asked)
+
+
+# ------------------------------------------------------------------------ loopback
+
+def loopback(b):
+    """What needs no network of one's own: the name server stands on another port, and its answers
+    lead to loopback, for which there is a rule."""
+    site = socket.create_server(("127.0.0.2", 0))
+    port = site.getsockname()[1]
+    names = NameServer("127.0.0.1", 0, {"good.example": [(A, "127.0.0.2")],
+                                        "evil.example": [(A, "127.0.0.2")]}, b.dir + "/asked")
+    os.environ["PROCTOR_NAMESERVERS"] = f"127.0.0.1:{names.port}"
+    code = f'''import socket
+s = socket.create_connection(("%s", {port})); print(s.getpeername()[0][:7])'''
+    rules = policy([f"good.example:{port}", f"127.0.0.2:{port}"])
+    run, records = b.inside(python(code % "good.example"), rules)
+    check(run.stdout == "198.18.\n" and not records, run.stdout, records)
+    run, records = b.inside(python(code % "evil.example"), rules)
+    check("Name or service not known" in run.stdout, run.stdout)
+    check([r["host"] for r in records] == ["evil.example"], records)
+    run, records = b.inside(python(code % "good.example"), policy([f"good.example:{port}"]))
+    check("PermissionError" in run.stdout and len(records) == 1, run.stdout, records)
+    check(set(lines(names.notes)) == {"good.example"}, lines(names.notes))
+    del os.environ["PROCTOR_NAMESERVERS"]
+
+
+def run_tests(base, world, tests):
+    counts = [0, 0]
+    who = "root" if os.getuid() == 0 else "user"
+    b = Bench(base, world)
+    for function in tests:
+        name = f"{function.__name__} ({who})"
+        if ONLY not in name:
+            continue
+        try:
+            function(b)
+            print("ok  ", name, flush=True)
+            counts[0] += 1
+        except (Failure, subprocess.TimeoutExpired, OSError) as error:
+            print("FAIL", name, "-", error, flush=True)
+            counts[1] += 1
+    shutil.rmtree(b.dir, ignore_errors=True)
+    return counts
+
+
+def as_user(base, world, tests):
+    """run_tests() in a process of an ordinary user."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        counts = [0, 1]
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            os.chdir("/")
+            counts = run_tests(base, world, tests)
+        finally:
+            os.write(writer, b"%d %d" % tuple(counts))
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as counts:
+        words = counts.read().split()
+    os.waitpid(pid, 0)
+    return [int(word) for word in words] if words else [0, 1]
+
+
+def build_go(base):
+    """A static Go client; its compiler takes a while, so only in the long form."""
+    if not LONG or not found("go"):
+        return
+    with open(base + "/client.go", "w", encoding="utf-8") as file:
+        file.write(GO)
+    subprocess.run(["go", "build", "-o", base + "/bin/net_names_go", base + "/client.go"],
+                   check=True, env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod",
+                                    "PATH": SYSTEM_PATH, "GOCACHE": base + "/cache"})
+    shutil.rmtree(base + "/cache", ignore_errors=True)
+
+
+def main():
+    os.umask(0o022)
+    if not os.environ.get("NAMES_SPACE"):
+        base = stage()
+        run = as_user if os.getuid() == 0 else run_tests
+        counts = run(base, None, [loopback])
+        shutil.rmtree(base, ignore_errors=True)
+        status = names_space.enter(__file__, NAMES_BEFORE=f"{counts[0]} {counts[1]}",
+                                   PROCTOR=PROCTOR, PROGRAMS=PROGRAMS)
+        if status is None:
+            print("skipped: no network of one's own can be made here")
+            print(f"{counts[0]} passed, {counts[1]} failed")
+            status = 1 if counts[1] or not counts[0] else 0
+        return status
+    base = stage()
+    build_go(base)
+    world = World()
+    total = [int(count) for count in os.environ["NAMES_BEFORE"].split()]
+    total = [a + c for a, c in zip(total, run_tests(base, world, TESTS))]
+    with open("/proc/self/uid_map", encoding="ascii") as ids:
+        if int(ids.read().split()[2]) > 1:
+            tests = TESTS if LONG else [shared_address, any_resolver, not_public, ways_to_send]
+            total = [a + c for a, c in zip(total, as_user(base, world, tests))]
+    for folder in (base, world.folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{total[0]} passed, {total[1]} failed")
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
