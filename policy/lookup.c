@@ -70,6 +70,19 @@ static bool try_pattern(struct lookup *lookup, const struct rule *rule, struct v
 	return false;
 }
 
+bool policy_rewrites_name(const struct policy *policy, const char *host)
+{
+	for (size_t i = 0; i < policy->endpoint_rewrites.count; i++) {
+		const struct endpoint_pattern *pattern =
+			policy->endpoint_rewrites.items[i]->rule.endpoint;
+
+		if (pattern && pattern->kind == ENDPOINT_HOST &&
+		    endpoint_pattern_names(pattern, host))
+			return true;
+	}
+	return false;
+}
+
 struct verdict policy_decide_lookup(const struct policy *policy, const char *host)
 {
 	struct lookup lookup = {

@@ -173,6 +173,9 @@ bool policy_has_name_rules(const struct policy *policy);
  */
 struct verdict policy_decide_lookup(const struct policy *policy, const char *host);
 
+/* True when network.rewrite leads a connection by the name elsewhere: the name itself need not exist. */
+bool policy_rewrites_name(const struct policy *policy, const char *host);
+
 /* ---------------------------------------------------------------------------------- syscalls */
 
 /*

@@ -31,7 +31,7 @@ const struct key policy_keys[] = {
 	{"network", "connect", parse_endpoints, .allow = RIGHT_CONNECT},
 	{"network", "bind", parse_endpoints, .allow = RIGHT_BIND},
 	{"network", "deny", parse_endpoints, .deny = RIGHTS_NETWORK},
-	{"network", "rewrite", parse_endpoint_rewrites, .pending = true},
+	{"network", "rewrite", parse_endpoint_rewrites},
 
 	{"syscalls", "deny", parse_denied_calls},
 	{"syscalls", "allow", parse_allowed_calls},

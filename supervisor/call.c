@@ -186,7 +186,7 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		entry.endpoint = format_endpoint(ask, endpoint, sizeof(endpoint));
 	if (ask->open_flags)
 		entry.flags = open_flags_names(*ask->open_flags, flags);
-	if (event == EVENT_REWRITTEN && !entry.to &&
+	if (event == EVENT_REWRITTEN && !entry.to && ask->path &&
 	    names_place(session, ask->path, to) == to)
 		entry.to = to;
 	if (access && verdict->decision == DECISION_DENY)
@@ -431,6 +431,13 @@ bool call_deny(struct call *call, const struct ask *ask, const struct access *ac
 		return false;
 	}
 	return observe;
+}
+
+bool call_permit_rewrite(struct call *call, const struct ask *ask, const struct verdict *verdict,
+			 struct reply *ret)
+{
+	return goes_on(call, ret) &&
+	       record(call, ask, EVENT_REWRITTEN, ask->ops[0], verdict, NULL, NULL);
 }
 
 bool call_permit_later(struct session *session, pid_t tid, int nr, const struct ask *ask,

@@ -137,6 +137,10 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
 bool call_deny(struct call *call, const struct ask *ask, const struct access *access,
 	       const struct verdict *verdict, const char *detail, struct reply *ret);
 
+/* Writes the record of a rewrite (`ask->to`). True: carry it out. False: answer with *ret. */
+bool call_permit_rewrite(struct call *call, const struct ask *ask, const struct verdict *verdict,
+			 struct reply *ret);
+
 /*
  * Goes by a decision about something that thread `tid` set going with call number `nr`, which was
  * answered long ago: a name in a DNS message. Writes the record that is due. True: let it pass.

@@ -266,7 +266,9 @@ static void handle_allowed(struct dns_stub *stub, const struct dns_query *query,
 	switch (query->type) {
 	case DNS_A:
 	case DNS_AAAA:
-		if (!answer_from_hosts(stub, query, back, message))
+		if (policy_rewrites_name(stub->session->policy, query->name))
+			answer_address(stub, query, back, message);
+		else if (!answer_from_hosts(stub, query, back, message))
 			ask_resolver(stub, query, back, message);
 		break;
 	case DNS_NS:

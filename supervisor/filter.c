@@ -146,8 +146,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->network;
 	case TRAP_ROOT:
 		return !sensitive->root;
-	case TRAP_NAMES:
-		return !sensitive->names;
+	case TRAP_DISGUISE:
+		return !sensitive->disguise;
 	case TRAP_NONZERO:
 		return row->class == CLASS_NETWORK && !sensitive->network;
 	default:
@@ -230,7 +230,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		return add_mapping(context, row);
 	case TRAP_CLONE:
 		return add_clone(context, sensitive, row);
-	case TRAP_NAMES:
+	case TRAP_DISGUISE:
 		return row->trap_arg ? allow_if(context, row, row->trap_arg, whole, 0) : 0;
 	case TRAP_NONZERO:
 		return allow_if(context, row, row->trap_arg, whole, 0);

@@ -19,7 +19,7 @@ struct sensitivity {
 	bool network;
 	bool root; /* the tool is root, if without capabilities */
 	bool observe; /* nothing is refused by rule */
-	bool names; /* there are rules about host names */
+	bool disguise; /* a socket may have another peer than the tool is shown */
 };
 
 /*

@@ -177,6 +177,10 @@ static bool resolve(struct call *call, const struct tool_socket *socket,
 		*ret = no_address(socket, error);
 		return false;
 	}
+	if (dial->trusted) {
+		*ret = reply_none();
+		return call_valid(call);
+	}
 	return choose(call, dial, local, ret_addresses, ret);
 }
 

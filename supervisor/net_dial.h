@@ -14,6 +14,7 @@ struct net_dial {
 	uint16_t port;
 	const char *arg;       /* as the tool wrote it, for a record */
 	struct net_peer shown; /* what the tool is to see as its peer */
+	bool trusted;          /* the policy itself names it (network.rewrite): any address will do */
 };
 
 /*

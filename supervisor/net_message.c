@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "supervisor/net_name.h"
+#include "supervisor/net_rewrite.h"
 #include "supervisor/pool.h"
 #include "supervisor/tracee.h"
 
@@ -101,6 +102,7 @@ bool tool_message_permit(struct call *call, struct tool_socket *socket,
 	    message->name.addr.ss_family == AF_UNSPEC)
 		return answer(ret, EOPNOTSUPP);
 	if (!tool_address_prepare(call, socket, OP_SEND, &message->name, ret) ||
+	    !net_rewrite_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
 	    !net_name_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
 	    !tool_address_permit(call, opens ? OP_CONNECT : OP_SEND, &message->name, ret))
 		return false;

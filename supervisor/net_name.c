@@ -85,11 +85,11 @@ static struct reply connect_dns(struct call *call, struct tool_socket *socket,
 
 /* ------------------------------------------------------------------------- names */
 
-static const char *name_of(struct call *call, const struct tool_address *address)
+const char *net_name_of(struct call *call, const struct tool_address *address)
 {
 	const enum transport transport = address->endpoint.transport;
 
-	if (!address->decide || (transport != TRANSPORT_TCP && transport != TRANSPORT_UDP))
+	if (!call->session->dns || !address->decide || (transport != TRANSPORT_TCP && transport != TRANSPORT_UDP))
 		return NULL;
 	return dns_names_find(call->session->names, &address->endpoint.address);
 }
@@ -176,7 +176,7 @@ bool net_name_connect(struct call *call, struct tool_socket *socket, struct tool
 		*ret = connect_dns(call, socket, address);
 		return true;
 	}
-	name = name_of(call, address);
+	name = net_name_of(call, address);
 	if (!name)
 		return false;
 	if (is_udp(address) && !is_allowed(call, address, OP_CONNECT, name) &&
@@ -217,7 +217,7 @@ bool net_name_send(struct call *call, struct tool_socket *socket, struct tool_ad
 		aim_at_stub(call, socket, address, DNS_DOOR_UDP, NULL);
 		return true;
 	}
-	name = name_of(call, address);
+	name = net_name_of(call, address);
 	if (!name)
 		return true;
 	if (!permit_name(call, address, op, name, ret) || (tcp && !no_fastopen(ret)))

@@ -32,6 +32,9 @@ bool net_name_send(struct call *call, struct tool_socket *socket, struct tool_ad
  */
 bool net_name_frees_bind(struct call *call, const struct tool_address *address);
 
+/* The name that a prepared address stands for; NULL: none. Lives as long as the run. */
+const char *net_name_of(struct call *call, const struct tool_address *address);
+
 /*
  * The name by which the policy allows an access to an address: of those that /etc/hosts has for it.
  * Written to `ret`; false when there is none, or the address alone is allowed.

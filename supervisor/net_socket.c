@@ -71,6 +71,11 @@ bool tool_socket_local(const struct tool_socket *socket, struct endpoint *ret)
 	return endpoint_from_sockaddr(ret, &addr, len, tool_socket_transport(socket)) == 0;
 }
 
+int tool_socket_own(int domain)
+{
+	return socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
 uint64_t tool_socket_cookie(const struct tool_socket *socket)
 {
 	uint64_t cookie = 0;

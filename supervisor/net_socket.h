@@ -40,6 +40,9 @@ bool tool_socket_may_wait(const struct tool_socket *socket);
  */
 bool tool_socket_local(const struct tool_socket *socket, struct endpoint *ret);
 
+/* A stream socket of our own: its descriptor, or -1 with errno. */
+int tool_socket_own(int domain);
+
 /* Its number, which no other socket ever has (SO_COOKIE of socket(7)). */
 uint64_t tool_socket_cookie(const struct tool_socket *socket);
 

@@ -29,6 +29,7 @@ struct dns_names;
 struct dns_stub;
 struct net_hosts;
 struct net_peers;
+struct relay;
 struct ipc_objects;
 
 struct session {
@@ -86,7 +87,8 @@ struct session {
 	struct dns_names *names;
 	struct dns_stub *dns;
 	struct net_hosts *hosts;
-	struct net_peers *peers;
+	struct net_peers *peers; /* also for network.rewrite */
+	struct relay *relay;     /* NULL: no network.rewrite */
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

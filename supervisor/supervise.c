@@ -35,6 +35,7 @@
 #include "supervisor/net_hosts.h"
 #include "supervisor/net_peers.h"
 #include "supervisor/pool.h"
+#include "supervisor/relay.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/stats.h"
@@ -170,15 +171,21 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 	return error < 0 ? error_set(err, -error, "cannot start") : 0;
 }
 
-/* What host names need; nothing of it exists where the policy has none. */
+/* What host names and rewrites need; nothing of it exists where the policy has none. */
 static int open_names(struct session *session, struct error *err)
 {
-	if (!policy_has_name_rules(session->policy))
+	const bool rewrites = policy_rewrites(session->policy, CLASS_NETWORK);
+	const bool names = policy_has_name_rules(session->policy);
+
+	session->peers = rewrites || names ? net_peers_new() : NULL;
+	session->relay = rewrites ? relay_new() : NULL;
+	if (((rewrites || names) && !session->peers) || (rewrites && !session->relay))
+		return error_set(err, ENOMEM, "cannot start");
+	if (!names)
 		return 0;
 	session->names = dns_names_new();
-	session->peers = net_peers_new();
 	session->hosts = net_hosts_new("/etc/hosts");
-	if (!session->names || !session->peers || !session->hosts)
+	if (!session->names || !session->hosts)
 		return error_set(err, ENOMEM, "cannot start");
 	return dns_stub_open(session, &session->dns, err);
 }
@@ -246,7 +253,8 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
-		.names = policy_has_name_rules(policy),
+		.disguise = policy_has_name_rules(policy) ||
+			    policy_rewrites(policy, CLASS_NETWORK),
 	};
 }
 

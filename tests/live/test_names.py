@@ -15,13 +15,14 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
 import names_space
 from harness import patient
 from names_server import A, TXT, NameServer, query
-from names_space import OTHER, RESOLVER, SITE, TLS_PORT, World
+from names_space import CLOSED, OTHER, RESOLVER, SITE, TLS_PORT, World
 from net_harness import LONG, NOBODY, ONLY, PROCTOR, PROGRAMS, Failure, check, stage
 
 TIMEOUT = 60
@@ -477,6 +478,90 @@ print({{x: seen.count(x) for x in sorted(map(str, seen))}}, seen.count(80))'''
     check(f"{4 * count}" in run.stdout and f"known': {4 * count}" in run.stdout, run.stdout)
     check(records and {r["host"] for r in records} == {"evil.example"}, records[:3])
     check(b.asked == {"good.example"}, b.asked)
+
+
+# ------------------------------------------------------------------------ rewrites
+
+STAND_IN = '''import socket, sys
+def talk(family, address, message=b"GET /x HTTP/1.0\\r\\nHost: h\\r\\n\\r\\n"):
+    s = socket.socket(family); s.settimeout(10)
+    try:
+        s.connect(address)
+        shown = s.getpeername()
+        s.sendall(message); s.shutdown(socket.SHUT_WR)
+        got = b"".join(iter(lambda: s.recv(65536), b""))
+        print("/x" if got.endswith(b"/x\\n") else len(got), shown[1] if family != 1 else "")
+    except OSError as error: print(error.errno or error)
+V4, V6, UN = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
+'''
+
+
+def echo_server(path):
+    """A unix socket that sends back all it gets once the other end is done."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    os.chmod(path, 0o777)
+    server.listen(8)
+
+    def serve():
+        while True:
+            conn, _ = server.accept()
+            with conn:
+                data = b"".join(iter(lambda: conn.recv(65536), b""))
+                conn.sendall(data)
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def rewriting(b, *lines):
+    """Runs lines under the rewrites. Returns its output and the records of event `rewritten`."""
+    return b.inside(python("\n".join((STAND_IN, *lines))), policy([], rewrite=[
+        {"connect": "db.internal:5432", "to": "127.0.0.1:80"},
+        {"connect": "1.2.3.4:80", "to": f"{SITE}:80"},
+        {"connect": "by.name:80", "to": "good.example:80"},
+        {"connect": "sock.internal:80", "to": f"unix:{b.dir}/echo"},
+        {"connect": f"unix:{b.dir}/other", "to": f"unix:{b.dir}/echo"},
+        {"connect": f"unix:{b.dir}/totcp", "to": f"{SITE}:80"},
+        {"connect": "udp:9.9.9.9:123", "to": f"udp:{SITE}:5000"},
+        {"connect": "six.internal:80", "to": f"[{names_space.SITE6}]:80"},
+        {"connect": "closed.internal:80", "to": f"{CLOSED}:80"},
+        {"connect": "hosted.example:82", "to": "127.0.0.1:80"}]),
+        options=("-q", "--log", "rewritten"), event="rewritten")
+
+
+@test
+def rewrites(b):
+    """By name, by address, to a name, to and from unix sockets, from IPv4 to IPv6, by UDP."""
+    echo_server(b.dir + "/echo")
+    os.chmod(b.dir, 0o755)
+    run, records = rewriting(
+        b, 'talk(V4, ("db.internal", 5432))', 'talk(V4, ("1.2.3.4", 80))',
+        'talk(V4, ("by.name", 80))', 'talk(V4, ("six.internal", 80))',
+        'talk(V6, ("six.internal", 80))', 'talk(V4, ("hosted.example", 82))',
+        f'talk(UN, "{b.dir}/totcp")', f'talk(UN, "{b.dir}/other", b"12345")',
+        'talk(V4, ("sock.internal", 80), b"y" * 5000000)',
+        's = socket.socket(V4, socket.SOCK_DGRAM); s.settimeout(5)',
+        's.sendto(b"one", ("9.9.9.9", 123)); print(*s.recvfrom(99))',
+        's.connect(("9.9.9.9", 123)); s.send(b"two"); print(s.recv(99), s.getpeername())',
+        'talk(V4, ("closed.internal", 80))')
+    check(run.stdout.split("\n") == [
+        "/x 5432", "/x 80", "/x 80", "/x 80", "/x 80", "/x 82", "/x ", "5 ", "5000000 80",
+        "b'echo one' ('9.9.9.9', 123)", "b'echo two' ('9.9.9.9', 123)", "111", ""], run.stdout)
+    check([(r.get("host"), r["endpoint"], r["to"]) for r in records[:3]] == [
+        ("db.internal", "tcp:db.internal:5432", "tcp:127.0.0.1:80"),
+        (None, "tcp:1.2.3.4:80", f"tcp:{SITE}:80"),
+        ("by.name", "tcp:by.name:80", "tcp:good.example:80")], records)
+    check(len(records) == 12 and all(r["rule"] for r in records), len(records), records)
+    check(b.asked == {"good.example"}, b.asked)
+
+
+@test
+def rewrites_open_nothing_else(b):
+    run, _ = rewriting(b, 'talk(V4, ("db.internal", 5433))', f'talk(V4, ("{SITE}", 80))',
+                       'talk(V4, ("good.example", 80))', f'talk(UN, "{b.dir}/echo")',
+                       's = socket.socket(V4, socket.SOCK_DGRAM)',
+                       f'try: s.sendto(b"x", ("{SITE}", 5000)); print("sent")',
+                       'except OSError as error: print(error.errno)')
+    check(run.stdout == "13\n13\n-2\n13\n13\n", run.stdout)
 
 
 # ------------------------------------------------------------------------ loopback

@@ -73,7 +73,7 @@ static const struct sensitivity sensitivities[] = {
 	{.network = true},
 	{.look = true},
 	{.read = true, .look = true, .exec = true, .map = true, .network = true},
-	{.network = true, .names = true},
+	{.network = true, .disguise = true},
 };
 
 static struct sock_fprog program;
@@ -128,10 +128,10 @@ START_TEST(whole_calls)
 		case TRAP_NET:
 			expected = sensitive.network ? NOTIFY : ALLOW;
 			break;
-		case TRAP_NAMES:
+		case TRAP_DISGUISE:
 			if (row->trap_arg)
 				continue;
-			expected = sensitive.names ? NOTIFY : ALLOW;
+			expected = sensitive.disguise ? NOTIFY : ALLOW;
 			break;
 		default:
 			continue;
