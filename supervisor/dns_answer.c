@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/host_name.h"
 #include "supervisor/dns_names.h"
@@ -165,6 +164,8 @@ static void on_reply(void *argument, int status, int timeouts, unsigned char *re
 		status = dns_addresses_parse(query->type == DNS_A ? AF_INET : AF_INET6, reply, len,
 					     &addresses);
 	if (status == ARES_SUCCESS && addresses.count > 0) {
+		dns_client_remember(stub->session->resolvers, query->name,
+				    query->type == DNS_A ? AF_INET : AF_INET6, &addresses);
 		answer_address(stub, query, &pending->back, pending->question);
 	} else if (status == ARES_SUCCESS) {
 		forwarded = dns_forward(query, pending->question, reply, (size_t)len, stub->out,
@@ -184,29 +185,11 @@ static void on_reply(void *argument, int status, int timeouts, unsigned char *re
 	free(pending);
 }
 
-/* resolv.conf(5) may have changed since, with the network that the host is in. */
-static void renew_channel(struct dns_stub *stub)
-{
-	ares_channel fresh;
-	struct stat now;
-
-	if (stub->pending > 0 || stat("/etc/resolv.conf", &now) < 0 ||
-	    (now.st_mtim.tv_sec == stub->configured.tv_sec &&
-	     now.st_mtim.tv_nsec == stub->configured.tv_nsec))
-		return;
-	stub->configured = now.st_mtim;
-	if (dns_channel_open(&fresh) != ARES_SUCCESS)
-		return;
-	ares_destroy(stub->channel);
-	stub->channel = fresh;
-}
-
 static void ask_resolver(struct dns_stub *stub, const struct dns_query *query,
 			 const struct dns_way_back *back, const unsigned char *message)
 {
 	struct pending *pending = NULL;
 
-	renew_channel(stub);
 	if (stub->pending < DNS_PENDING_MAX)
 		pending = malloc(sizeof(*pending));
 	if (!pending) {

@@ -3,18 +3,39 @@
 
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
+#include "core/host_name.h"
+#include "supervisor/stats.h"
+
 enum {
 	TIMEOUT_MS = 2000, /* of one try; it doubles */
 	TRIES = 3,
+	FRESH_MAX = 16,
 };
 
-int dns_channel_open(ares_channel *ret)
+/* What was said of a name a moment ago. */
+struct fresh {
+	uint64_t until; /* stats_now() */
+	int family;
+	char name[HOST_NAME_SIZE];
+	struct dns_addresses addresses;
+};
+
+struct dns_client {
+	struct ares_addr_port_node *servers;
+	pthread_mutex_t lock;
+	unsigned int next;
+	struct fresh fresh[FRESH_MAX];
+};
+
+static int open_channel(ares_channel *ret)
 {
-	const char *servers = getenv("PROCTOR_NAMESERVERS");
 	char lookups[] = "b"; /* servers only; /etc/hosts is net_hosts.c's */
 	struct ares_options options = {
 		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
@@ -22,15 +43,44 @@ int dns_channel_open(ares_channel *ret)
 		.tries = TRIES,
 		.lookups = lookups,
 	};
-	int error = ares_init_options(ret, &options,
-				      ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-					      ARES_OPT_LOOKUPS);
 
-	if (error == ARES_SUCCESS && servers && *servers) {
-		error = ares_set_servers_ports_csv(*ret, servers);
-		if (error != ARES_SUCCESS)
-			ares_destroy(*ret);
+	return ares_init_options(ret, &options,
+				 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+					 ARES_OPT_LOOKUPS);
+}
+
+int dns_client_new(struct dns_client **ret)
+{
+	const char *servers = getenv("PROCTOR_NAMESERVERS");
+	struct dns_client *client = calloc(1, sizeof(*client));
+	ares_channel channel;
+	int error = client ? open_channel(&channel) : ARES_ENOMEM;
+
+	if (error == ARES_SUCCESS) {
+		if (servers && *servers)
+			error = ares_set_servers_ports_csv(channel, servers);
+		if (error == ARES_SUCCESS)
+			error = ares_get_servers_ports(channel, &client->servers);
+		ares_destroy(channel);
 	}
+	if (error == ARES_SUCCESS)
+		pthread_mutex_init(&client->lock, NULL);
+	if (error == ARES_SUCCESS)
+		*ret = client;
+	else
+		free(client);
+	return error;
+}
+
+int dns_channel_open(const struct dns_client *client, ares_channel *ret)
+{
+	int error = open_channel(ret);
+
+	if (error != ARES_SUCCESS)
+		return error;
+	error = ares_set_servers_ports(*ret, client->servers);
+	if (error != ARES_SUCCESS)
+		ares_destroy(*ret);
 	return error;
 }
 
@@ -72,10 +122,13 @@ void dns_channel_process(ares_channel channel, const struct pollfd *polls, size_
 	ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* what took too long */
 }
 
-static void add(struct dns_addresses *addresses, const struct in6_addr *address)
+static void add(struct dns_addresses *addresses, const struct in6_addr *address, int ttl)
 {
-	if (addresses->count < DNS_ADDRESSES_MAX)
-		addresses->list[addresses->count++] = *address;
+	if (addresses->count == DNS_ADDRESSES_MAX)
+		return;
+	if (addresses->count == 0 || ttl < addresses->ttl)
+		addresses->ttl = ttl;
+	addresses->list[addresses->count++] = *address;
 }
 
 int dns_addresses_parse(int family, const unsigned char *answer, int len,
@@ -98,9 +151,44 @@ int dns_addresses_parse(int family, const unsigned char *answer, int len,
 			memcpy(&address.s6_addr[12], &v4[i].ipaddr, sizeof(v4[i].ipaddr));
 		else
 			memcpy(&address, &v6[i].ip6addr, sizeof(address));
-		add(addresses, &address);
+		add(addresses, &address, family == AF_INET ? v4[i].ttl : v6[i].ttl);
 	}
 	return count > 0 ? ARES_SUCCESS : ARES_ENODATA;
+}
+
+void dns_client_remember(struct dns_client *client, const char *name, int family,
+			 const struct dns_addresses *addresses)
+{
+	const int ttl = addresses->ttl < DNS_FRESH_S ? addresses->ttl : DNS_FRESH_S;
+	struct fresh *fresh;
+
+	if (ttl <= 0)
+		return;
+	pthread_mutex_lock(&client->lock);
+	fresh = &client->fresh[client->next++ % FRESH_MAX];
+	fresh->until = stats_now() + (uint64_t)ttl * 1000000000U;
+	fresh->family = family;
+	fresh->addresses = *addresses;
+	snprintf(fresh->name, sizeof(fresh->name), "%s", name);
+	pthread_mutex_unlock(&client->lock);
+}
+
+static bool is_remembered(struct dns_client *client, const char *name, int family,
+			  struct dns_addresses *ret)
+{
+	const uint64_t now = stats_now();
+	bool found = false;
+
+	pthread_mutex_lock(&client->lock);
+	for (size_t i = 0; i < FRESH_MAX && !found; i++) {
+		const struct fresh *fresh = &client->fresh[i];
+
+		found = fresh->until > now && fresh->family == family && !strcmp(fresh->name, name);
+		if (found)
+			*ret = fresh->addresses;
+	}
+	pthread_mutex_unlock(&client->lock);
+	return found;
 }
 
 struct lookup {
@@ -122,14 +210,17 @@ static void on_answer(void *argument, int status, int timeouts, unsigned char *a
 			dns_addresses_parse(lookup->family, answer, len, &lookup->addresses);
 }
 
-int dns_lookup(const char *name, int family, struct dns_addresses *ret)
+int dns_lookup(struct dns_client *client, const char *name, int family,
+	       struct dns_addresses *ret)
 {
 	struct lookup lookup = {.family = family};
 	struct pollfd polls[ARES_GETSOCK_MAXNUM];
 	ares_channel channel;
 	bool interrupted = false;
 
-	if (dns_channel_open(&channel) != ARES_SUCCESS)
+	if (is_remembered(client, name, family, ret))
+		return 0;
+	if (dns_channel_open(client, &channel) != ARES_SUCCESS)
 		return -EAGAIN;
 	ares_query(channel, name, ns_c_in, family == AF_INET ? ns_t_a : ns_t_aaaa, on_answer,
 		   &lookup);

@@ -3,7 +3,6 @@
 #define PROCTOR_SUPERVISOR_DNS_PRIVATE_H
 
 #include <pthread.h>
-#include <time.h>
 
 #include "supervisor/dns_client.h"
 #include "supervisor/dns_message.h"
@@ -64,7 +63,6 @@ struct recent {
 struct dns_stub {
 	struct session *session;
 	ares_channel channel;
-	struct timespec configured; /* when resolv.conf was changed last */
 	unsigned int pending;
 	struct dns_client clients[DNS_CLIENTS_MAX];
 	struct recent recent[DNS_RECENT];

@@ -328,7 +328,7 @@ int dns_stub_start(struct dns_stub *stub, struct error *err)
 	pthread_t thread;
 	int error;
 
-	error = dns_channel_open(&stub->channel);
+	error = dns_channel_open(stub->session->resolvers, &stub->channel);
 	if (error != ARES_SUCCESS)
 		return error_set(err, 0, "cannot ask name servers: %s", ares_strerror(error));
 	pthread_attr_init(&attr);

@@ -83,7 +83,7 @@ static int look_up(struct call *call, const struct tool_socket *socket,
 		return 0;
 	blocking_begin(call);
 	for (int i = 0; i < count && error < 0 && error != -EINTR; i++)
-		error = dns_lookup(dial->name, families[i], ret);
+		error = dns_lookup(call->session->resolvers, dial->name, families[i], ret);
 	blocking_end(call);
 	return error;
 }

@@ -164,6 +164,43 @@ static struct net_dial dial_of(const struct tool_address *address, enum access_o
 	};
 }
 
+/*
+ * Services of the host that look up any name for whoever asks: nscd(8), and systemd-resolved(8) by
+ * its varlink socket. Whatever is allowed, names are looked up here; resolvers go on to DNS then.
+ */
+static bool is_resolver_socket(const struct tool_address *address)
+{
+	static const char *const paths[] = {
+		"/run/nscd/socket",
+		"/var/run/nscd/socket",
+		"/run/systemd/resolve/io.systemd.Resolve",
+		"/run/systemd/resolve/io.systemd.Resolve.Monitor",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!strcmp(address->endpoint.path, paths[i]))
+			return true;
+	return false;
+}
+
+/* True: *ret is the answer. */
+static bool refuse_resolver(struct call *call, struct tool_socket *socket,
+			    const struct tool_address *address, enum access_op op,
+			    struct reply *ret)
+{
+	const struct ask ask = {
+		.class = CLASS_NETWORK,
+		.ops = {op},
+		.op_count = 1,
+		.endpoint = &address->endpoint,
+		.arg = address->arg,
+	};
+
+	return socket->domain == AF_UNIX && address->decide && address->error == 0 &&
+	       address->endpoint.transport == TRANSPORT_UNIX && is_resolver_socket(address) &&
+	       !tool_socket_refuse(call, &ask, EACCES, "host names are looked up by proctor", ret);
+}
+
 bool net_name_connect(struct call *call, struct tool_socket *socket, struct tool_address *address,
 		      struct reply *ret)
 {
@@ -172,6 +209,8 @@ bool net_name_connect(struct call *call, struct tool_socket *socket, struct tool
 
 	if (!call->session->dns)
 		return false;
+	if (refuse_resolver(call, socket, address, OP_CONNECT, ret))
+		return true;
 	if (is_dns(address)) {
 		*ret = connect_dns(call, socket, address);
 		return true;

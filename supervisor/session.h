@@ -25,6 +25,7 @@ struct stats;
 struct stack_service;
 struct pool;
 struct socket_names;
+struct dns_client;
 struct dns_names;
 struct dns_stub;
 struct net_hosts;
@@ -86,6 +87,7 @@ struct session {
 	/* NULL: the policy has no rules about host names. */
 	struct dns_names *names;
 	struct dns_stub *dns;
+	struct dns_client *resolvers;
 	struct net_hosts *hosts;
 	struct net_peers *peers; /* also for network.rewrite */
 	struct relay *relay;     /* NULL: no network.rewrite */

@@ -23,8 +23,6 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/capture.h"
 #include "supervisor/channel.h"
-#include "supervisor/dns_names.h"
-#include "supervisor/dns_stub.h"
 #include "supervisor/exec_digest.h"
 #include "supervisor/exec_redirect.h"
 #include "supervisor/filter.h"
@@ -32,10 +30,8 @@
 #include "supervisor/ipc.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/launch.h"
-#include "supervisor/net_hosts.h"
-#include "supervisor/net_peers.h"
+#include "supervisor/net_state.h"
 #include "supervisor/pool.h"
-#include "supervisor/relay.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/stats.h"
@@ -169,25 +165,6 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 			error = guard_add(guard, sources[i].file);
 	}
 	return error < 0 ? error_set(err, -error, "cannot start") : 0;
-}
-
-/* What host names and rewrites need; nothing of it exists where the policy has none. */
-static int open_names(struct session *session, struct error *err)
-{
-	const bool rewrites = policy_rewrites(session->policy, CLASS_NETWORK);
-	const bool names = policy_has_name_rules(session->policy);
-
-	session->peers = rewrites || names ? net_peers_new() : NULL;
-	session->relay = rewrites ? relay_new() : NULL;
-	if (((rewrites || names) && !session->peers) || (rewrites && !session->relay))
-		return error_set(err, ENOMEM, "cannot start");
-	if (!names)
-		return 0;
-	session->names = dns_names_new();
-	session->hosts = net_hosts_new("/etc/hosts");
-	if (!session->names || !session->hosts)
-		return error_set(err, ENOMEM, "cannot start");
-	return dns_stub_open(session, &session->dns, err);
 }
 
 static int open_audit(struct supervisor *supervisor, struct error *err)
@@ -580,7 +557,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	error = open_session(&supervisor, &err);
 	if (error == 0)
-		error = open_names(&supervisor.session, &err);
+		error = net_state_open(&supervisor.session, &err);
 	if (error == 0)
 		error = open_audit(&supervisor, &err);
 	if (error == 0)
@@ -591,8 +568,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		error = settle(&supervisor, &err);
 	if (error == 0)
 		error = pool_start(&supervisor.session, &err);
-	if (error == 0 && supervisor.session.dns)
-		error = dns_stub_start(supervisor.session.dns, &err);
+	if (error == 0)
+		error = net_state_start(&supervisor.session, &err);
 	if (error < 0) {
 		tree_kill();
 		/* Killed from outside before its exec: as if it had been a moment later. */
