@@ -244,13 +244,16 @@ def run_tests(base, variants):
                 except (Failure, subprocess.TimeoutExpired, OSError) as error:
                     print("FAIL", name, "-", error, flush=True)
                     counts[1] += 1
+                except Exception:  # pylint: disable=broad-except
+                    print("FAIL", name, "-", traceback.format_exc(), flush=True)
+                    counts[1] += 1
     finally:
         shutil.rmtree(bench.dir, ignore_errors=True)
     return counts
 
 
-def as_nobody(base, variants):
-    """run_tests() in a process of an ordinary user."""
+def as_nobody(run, *args):
+    """run(*args), which returns how many passed and failed, in a process of an ordinary user."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
@@ -260,7 +263,7 @@ def as_nobody(base, variants):
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
-            counts = run_tests(base, variants)
+            counts = run(*args)
         except Exception:  # pylint: disable=broad-except
             traceback.print_exc()
         finally:
@@ -269,8 +272,11 @@ def as_nobody(base, variants):
     os.close(writer)
     with os.fdopen(reader) as counts:
         words = counts.read().split()
-    os.waitpid(pid, 0)
-    return [int(word) for word in words] if words else [0, 1]
+    _, status = os.waitpid(pid, 0)
+    if not words:
+        print("FAIL the tests as a user - their process ended early, wait status", status)
+        return [0, 1]
+    return [int(word) for word in words]
 
 
 def run_all():
@@ -285,7 +291,7 @@ def run_all():
             total = run_tests(base, (False, True))
         else:
             both = (False, True)
-            for part in (as_nobody(base, both if LONG else (True,)),
+            for part in (as_nobody(run_tests, base, both if LONG else (True,)),
                          run_tests(base, both if LONG else (False,))):
                 total = [a + b for a, b in zip(total, part)]
     finally:

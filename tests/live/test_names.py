@@ -25,7 +25,7 @@ import names_space
 from harness import patient
 from names_server import A, TXT, NameServer, query
 from names_space import CLOSED, OTHER, RESOLVER, SITE, TLS_PORT, World
-from net_harness import LONG, NOBODY, ONLY, PROCTOR, PROGRAMS, Failure, check, stage
+from net_harness import LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check, stage
 
 TIMEOUT = 60
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
@@ -64,15 +64,26 @@ class Bench:
         os.environ.update(HOME=self.dir, XDG_STATE_HOME=self.dir + "/state", PATH=SYSTEM_PATH,
                           GIT_SSL_NO_VERIFY="1", NODE_TLS_REJECT_UNAUTHORIZED="0")
 
+    def settle(self):
+        """Returns when the servers have noted all that has come to them: they take one message after
+        the other, and have answered this one."""
+        for address, message in (((RESOLVER, 53), query("settle.test", A)), ((SITE, 5000), b"settle")):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(TIMEOUT)
+                sock.sendto(message, address)
+                sock.recv(2048)
+
     @property
     def asked(self):
         """The names that left this host."""
-        return set(lines(self.world.asked))
+        self.settle()
+        return set(lines(self.world.asked)) - {"settle.test"}
 
     @property
     def datagrams(self):
         """How many came to the sites."""
-        return len(lines(self.world.udp))
+        self.settle()
+        return sum(line != repr(b"settle") for line in lines(self.world.udp))
 
     def native(self, command, **more):
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -86,6 +97,7 @@ class Bench:
         if os.path.exists(log):
             os.unlink(log)
         if self.world:
+            self.settle()
             os.truncate(self.world.asked, 0)
         run = self.native([self.proctor, "run", *options, "-p", self.dir + "/policy.yaml", "-o", log,
                            "--", *command], **more)
@@ -633,6 +645,7 @@ def rewrites_open_nothing_else(b):
 def loopback(b):
     """What needs no network of one's own: the name server stands on another port, and its answers
     lead to loopback, for which there is a rule."""
+    os.chdir("/")
     site = socket.create_server(("127.0.0.2", 0))
     port = site.getsockname()[1]
     names = NameServer("127.0.0.1", 0, {"good.example": [(A, "127.0.0.2")],
@@ -667,33 +680,11 @@ def run_tests(base, world, tests):
         except (Failure, subprocess.TimeoutExpired, OSError) as error:
             print("FAIL", name, "-", error, flush=True)
             counts[1] += 1
+        except Exception:  # pylint: disable=broad-except
+            print("FAIL", name, "-", traceback.format_exc(), flush=True)
+            counts[1] += 1
     shutil.rmtree(b.dir, ignore_errors=True)
     return counts
-
-
-def as_user(base, world, tests):
-    """run_tests() in a process of an ordinary user."""
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        counts = [0, 1]
-        try:
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            os.chdir("/")
-            counts = run_tests(base, world, tests)
-        except Exception:  # pylint: disable=broad-except
-            traceback.print_exc()
-        finally:
-            os.write(writer, b"%d %d" % tuple(counts))
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as counts:
-        words = counts.read().split()
-    os.waitpid(pid, 0)
-    return [int(word) for word in words] if words else [0, 1]
 
 
 def build_go(base):
@@ -712,8 +703,8 @@ def main():
     os.umask(0o022)
     if not os.environ.get("NAMES_SPACE"):
         base = stage()
-        run = as_user if os.getuid() == 0 else run_tests
-        counts = run(base, None, [loopback])
+        counts = (as_nobody(run_tests, base, None, [loopback]) if os.getuid() == 0
+                  else run_tests(base, None, [loopback]))
         shutil.rmtree(base, ignore_errors=True)
         status = names_space.enter(__file__, NAMES_BEFORE=f"{counts[0]} {counts[1]}",
                                    PROCTOR=PROCTOR, PROGRAMS=PROGRAMS)
@@ -730,7 +721,7 @@ def main():
     with open("/proc/self/uid_map", encoding="ascii") as ids:
         if int(ids.read().split()[2]) > 1:
             tests = TESTS if LONG else [shared_address, any_resolver, not_public, ways_to_send]
-            total = [a + c for a, c in zip(total, as_user(base, world, tests))]
+            total = [a + c for a, c in zip(total, as_nobody(run_tests, base, world, tests))]
     for folder in (base, world.folder):
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{total[0]} passed, {total[1]} failed")

@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from harness import Skip, check, equal, main, need, test
+from harness import check, equal, main, need, test
 from registries import Server, npm_registry, python_index
 
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
@@ -48,13 +48,6 @@ def no_network(t, policies):
         run = t.under(policies, command)
         equal(run.out, "13\n", run)
         t.one_record(run, op="connect", endpoint=f"tcp:127.0.0.1:{server.port}")
-
-
-def need_host_names(t):
-    """The profiles that install know their registries by name."""
-    run = t.native([t.proctor, "run", "-q", "-p", "npm-install", "-o", t.dir + "/log", "/bin/true"])
-    if run.code == 125 and "host name" in run.err:
-        raise Skip("this version does not enforce rules with host names yet")
 
 
 @test(once=True, user="user")
@@ -171,7 +164,6 @@ END
 @test(once=True, user="user")
 def pip_install(t):
     need("python3")
-    need_host_names(t)
     if t.native([PYTHON, "-c", "import pip, venv"]).code != 0:
         need("pip")
     os.makedirs(t.home + "/.cache/pip", exist_ok=True)
@@ -202,7 +194,6 @@ def pip_install(t):
 @test(once=True, user="user")
 def npm_install(t):
     need("node", "npm")
-    need_host_names(t)
     steal = ("const fs = require('fs');"
              "for (const f of [process.env.HOME + '/.ssh/id_rsa', process.env.INIT_CWD + '/.env'])"
              " try { fs.appendFileSync('got', fs.readFileSync(f)) } catch {}")
