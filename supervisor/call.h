@@ -39,6 +39,7 @@ enum reply_kind {
 	REPLY_VALUE,    /* the call returns `value` */
 	REPLY_FD,       /* the call returns a new descriptor for `fd`, which the reply owns */
 	REPLY_CONTINUE, /* the kernel runs the call: decided from registers alone */
+	REPLY_RESTART,  /* the call is made again, or fails with EINTR: there is a signal to take */
 	REPLY_EXEC,     /* the kernel runs the exec; `exec` says what must come of it */
 	REPLY_DECIDED,  /* the kernel runs the call: it is one that we have the caller make */
 	REPLY_MAP,      /* the kernel maps a file as code; it is looked at what came of it */

@@ -13,6 +13,7 @@
 #include "supervisor/mapping.h"
 #include "supervisor/remote.h"
 #include "supervisor/session.h"
+#include "supervisor/trace.h"
 
 /* The filter is on no process any more (seccomp_unotify(2)). Asking on would never wait. */
 static bool is_over(struct session *session)
@@ -85,6 +86,9 @@ int notify_reply(struct call *call, struct reply *reply)
 	case REPLY_CONTINUE:
 	case REPLY_DECIDED:
 		error = notify_continue(call);
+		break;
+	case REPLY_RESTART:
+		error = trace_restart(call);
 		break;
 	case REPLY_EXEC:
 		error = exec_run(call, reply->exec);

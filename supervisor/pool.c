@@ -17,9 +17,9 @@
 #include "core/cleanup.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/notify.h"
+#include "supervisor/pool_state.h"
 #include "supervisor/session.h"
 #include "supervisor/stats.h"
-#include "supervisor/tracee.h"
 
 enum {
 	STACK_SIZE = 1024 * 1024,
@@ -28,48 +28,6 @@ enum {
 	SENTINEL_TICK_MS = 10,
 	SENTINEL_IDLE_TICKS = 10,
 	SETTLE_MS = 100,
-};
-
-struct worker {
-	struct pool *pool;
-	pthread_t thread;
-	struct worker *next;
-	bool replaced; /* somebody else became active for a call of this one */
-
-	/* While it may wait in a system call, under pool->lock. */
-	bool blocking;
-	uint64_t request_id;
-	pid_t request_tid;
-	unsigned int signal_ticks; /* watches in which the caller had a signal to take */
-};
-
-/*
- * A worker is active (it waits for a call or answers one) or parked. Every active one is woken for
- * every notification, although one gets it, so there are just as many as calls lately came in at
- * once; one more is always parked and stands in
- * - for a worker that says that it is about to wait (blocking_begin(), an exec), at once;
- * - for more calls than workers: now and then it is looked whether one is waiting;
- * - for a worker that is held up unexpectedly (a slow file system): one of the parked, the
- *   sentinel, looks every SENTINEL_TICK_MS while there are calls.
- */
-struct pool {
-	struct session *session;
-	pthread_mutex_t lock;
-	pthread_cond_t unpark;
-	struct worker *workers;
-	unsigned int size;
-	unsigned int parked;
-	unsigned int idle_ticks; /* of the sentinel, without a call */
-	unsigned int wanted;     /* parked workers that have been asked to become active */
-	bool has_sentinel;
-	atomic_bool sentinel_asleep;
-	atomic_uint receiving; /* active, and waiting for a call or about to */
-	atomic_uint in_flight; /* calls that are being answered */
-	atomic_uint calls;
-	atomic_uint quiet; /* samples since a call had to wait */
-	atomic_bool apart; /* the kernel wakes each where it was; see set_apart() */
-	unsigned int blocked;
-	int watch_fd;
 };
 
 static int add_worker(struct pool *pool);
@@ -85,8 +43,7 @@ static void grow(struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* Before a wait: somebody else takes the next call. */
-static void stand_in(struct worker *worker)
+void pool_stand_in(struct worker *worker)
 {
 	if (atomic_load(&worker->pool->receiving) > 0)
 		return;
@@ -222,8 +179,8 @@ static void serve(struct worker *worker, const struct request *request)
 	int error;
 
 	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_PATH || reply.kind == REPLY_CHDIR ||
-	    (reply.kind == REPLY_MAP && !reply.alone))
-		stand_in(worker);
+	    reply.kind == REPLY_RESTART || (reply.kind == REPLY_MAP && !reply.alone))
+		pool_stand_in(worker);
 	else
 		sample_demand(pool);
 	error = notify_reply(&call, &reply);
@@ -279,6 +236,7 @@ static int add_worker(struct pool *pool)
 	if (!worker)
 		return -ENOMEM;
 	worker->pool = pool;
+	worker->also_fd = -1;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -292,22 +250,6 @@ static int add_worker(struct pool *pool)
 	pool->workers = worker;
 	pool->size++;
 	return 0;
-}
-
-static sigset_t interrupts(void)
-{
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	sigaddset(&mask, INTERRUPT_SIGNAL);
-	return mask;
-}
-
-void interrupts_mask(int how)
-{
-	const sigset_t mask = interrupts();
-
-	pthread_sigmask(how, &mask, NULL);
 }
 
 static void on_interrupt(int sig)
@@ -345,89 +287,6 @@ int pool_start(struct session *session, struct error *err)
 		error = add_worker(pool);
 	pthread_mutex_unlock(&pool->lock);
 	return error < 0 ? error_set(err, -error, "cannot start a worker thread") : 0;
-}
-
-void blocking_begin(struct call *call)
-{
-	const struct timespec now = {0};
-	const uint64_t one = 1;
-	struct worker *worker = call->worker;
-	struct pool *pool = worker->pool;
-	const sigset_t mask = interrupts();
-
-	stand_in(worker);
-	/* One that came too late for the last wait is not meant for this one. */
-	while (sigtimedwait(&mask, NULL, &now) > 0)
-		;
-	interrupts_mask(SIG_UNBLOCK);
-	pthread_mutex_lock(&pool->lock);
-	worker->blocking = true;
-	worker->request_id = call->request.id;
-	worker->request_tid = call->request.tid;
-	worker->signal_ticks = 0;
-	if (pool->blocked++ == 0)
-		(void)!write(pool->watch_fd, &one, sizeof(one));
-	pthread_mutex_unlock(&pool->lock);
-}
-
-void blocking_end(struct call *call)
-{
-	struct worker *worker = call->worker;
-	int saved = errno;
-
-	pthread_mutex_lock(&worker->pool->lock);
-	worker->blocking = false;
-	worker->pool->blocked--;
-	pthread_mutex_unlock(&worker->pool->lock);
-	interrupts_mask(SIG_BLOCK);
-	errno = saved;
-}
-
-struct reply blocking_interrupted(void)
-{
-	return reply_error(KERNEL_ERESTARTSYS);
-}
-
-/*
- * True when the caller of a waiting worker is gone, or has a signal to take. A signal to the
- * process may be taken by any of its threads: only one that is still there at the next watch is
- * taken for this thread's.
- */
-static bool must_interrupt(const struct session *session, struct worker *worker)
-{
-	struct proc_status status;
-	uint64_t id = worker->request_id;
-
-	if (ioctl(session->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
-		return true;
-	if (proc_status(session, worker->request_tid, &status) < 0)
-		return true;
-	if (!(status.pending & ~status.blocked)) {
-		worker->signal_ticks = 0;
-		return false;
-	}
-	return ++worker->signal_ticks >= 2;
-}
-
-bool pool_watch(struct pool *pool)
-{
-	uint64_t events;
-	bool blocked;
-
-	(void)!read(pool->watch_fd, &events, sizeof(events));
-	pthread_mutex_lock(&pool->lock);
-	for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-		if (worker->blocking && must_interrupt(pool->session, worker))
-			pthread_kill(worker->thread, INTERRUPT_SIGNAL);
-	}
-	blocked = pool->blocked > 0;
-	pthread_mutex_unlock(&pool->lock);
-	return blocked;
-}
-
-int pool_watch_fd(const struct pool *pool)
-{
-	return pool->watch_fd;
 }
 
 void pool_settle(const struct pool *pool)

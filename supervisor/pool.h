@@ -25,6 +25,10 @@ int pool_start(struct session *session, struct error *err);
 void blocking_begin(struct call *call);
 void blocking_end(struct call *call);
 
+/* To be called before blocking_begin(), for that one wait: it is interrupted also when `fd` can be read
+ * or is hung up. */
+void blocking_also(struct call *call, int fd);
+
 /* What interrupts a worker (EINTR); blocked in all of them but for a wait that may be interrupted. */
 enum { INTERRUPT_SIGNAL = SIGUSR1 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +12,8 @@
 #include "core/cleanup.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
+
+enum { TASKS_MAX = 32 }; /* that proc_has_stopped_thread() looks at */
 
 /* Reads /proc/PID/NAME into buf as a string, cut to `size`. Returns its length or -errno. */
 static ssize_t read_file(const struct session *session, pid_t pid, const char *name, char *buf,
@@ -102,6 +105,7 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 {
 	char text[4096] = "";
 	ssize_t len = read_file(session, tid, "status", text, sizeof(text));
+	const char *state;
 	const char *name;
 
 	if (len < 0)
@@ -111,10 +115,14 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 		return -EIO;
 	ret->tgid = (pid_t)status_number(text, "Tgid", 10);
 	ret->umask = (mode_t)status_number(text, "Umask", 8);
-	ret->pending = status_number(text, "SigPnd", 16) | status_number(text, "ShdPnd", 16);
+	ret->pending_process = status_number(text, "ShdPnd", 16);
+	ret->pending = status_number(text, "SigPnd", 16) | ret->pending_process;
 	ret->blocked = status_number(text, "SigBlk", 16);
 	status_ids(text, "Uid", ret->uid);
 	status_ids(text, "Gid", ret->gid);
+	ret->threads = (unsigned int)status_number(text, "Threads", 10);
+	state = status_value(text, "State");
+	ret->ended = state && (*state == 'Z' || *state == 'X');
 	name = status_value(text, "Name");
 	if (name)
 		snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)strcspn(name, "\n"), name);
@@ -167,6 +175,31 @@ int proc_next_mapping(FILE *maps, struct proc_mapping *ret)
 	ret->code = permissions[2] == 'x';
 	snprintf(ret->name, sizeof(ret->name), "%s", name ? line + name : "");
 	return 1;
+}
+
+bool proc_has_stopped_thread(const struct session *session, pid_t tgid)
+{
+	const struct dirent *entry;
+	char path[32];
+	bool found = false;
+	DIR *tasks;
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/task", tgid);
+	fd = openat(session->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tasks = fd < 0 ? NULL : fdopendir(fd);
+	if (!tasks) {
+		close_fd(&fd);
+		return false;
+	}
+	for (unsigned int seen = 0; !found && seen < TASKS_MAX && (entry = readdir(tasks)); seen++) {
+		const pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct proc_stat stat;
+
+		found = tid > 0 && proc_stat(session, tid, &stat) == 0 && stat.state == 'T';
+	}
+	closedir(tasks);
+	return found;
 }
 
 ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,

@@ -6,6 +6,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "supervisor/kernel_abi.h"
 #include "supervisor/notify.h"
 #include "supervisor/session.h"
 
@@ -90,4 +91,26 @@ void trace_go(struct call *call, const struct trace_stop *stop, bool dead)
 		kill(call_tgid(call), SIGKILL);
 	detach(call, stop->pid, stop->sig);
 	trace_end(call);
+}
+
+/*
+ * ERESTARTSYS means something only to the code that the kernel runs for a thread with something
+ * pending; any other would see the number itself. A signal to the process is pending for one of its
+ * threads, and /proc does not tell for which; it may also have been taken by now. So the thread is
+ * brought to a stop, which is pending enough: behind it the thread takes the signal if nobody else has,
+ * or makes the call again. Where it cannot be traced, EINTR is what may come of any signal.
+ */
+int trace_restart(struct call *call)
+{
+	struct trace_stop stop;
+	int error = trace_begin(call, 0);
+
+	if (error < 0)
+		return notify_send(call, EINTR, 0);
+	error = notify_send(call, KERNEL_ERESTARTSYS, 0);
+	if (error == 0 && trace_await(call, &stop) > 0)
+		trace_go(call, &stop, false);
+	else
+		trace_end(call);
+	return error;
 }

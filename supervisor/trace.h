@@ -35,6 +35,13 @@ int trace_begin(struct call *call, int options);
 int trace_await(struct call *call, struct trace_stop *ret);
 void trace_end(struct call *call);
 
+/*
+ * Answers a call that waited until its caller had a signal to take: the kernel makes it again, or lets
+ * it fail with EINTR, as the signal's disposition asks. 0, or a negative errno when the caller cannot
+ * be answered.
+ */
+int trace_restart(struct call *call);
+
 /* Lets the caller go on untraced, or, if `dead`, ends its process. */
 void trace_go(struct call *call, const struct trace_stop *stop, bool dead);
 

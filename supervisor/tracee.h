@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,7 +87,10 @@ struct proc_status {
 	uint32_t uid[4]; /* real, effective, saved, of the file system */
 	uint32_t gid[4];
 	uint64_t pending; /* signals waiting for the thread or its process */
+	uint64_t pending_process; /* those for its process, whichever thread takes them */
 	uint64_t blocked;
+	unsigned int threads; /* of its process */
+	bool ended;           /* nobody has waited for it, or others of its process go on */
 	char comm[64];
 };
 
@@ -113,6 +117,9 @@ struct proc_mapping {
  * 1, 0 at the end, or a negative errno. */
 FILE *proc_open_maps(const struct session *session, pid_t tid);
 int proc_next_mapping(FILE *maps, struct proc_mapping *ret);
+
+/* True when a thread of the process is stopped, as by SIGTSTP; of many some are looked at. */
+bool proc_has_stopped_thread(const struct session *session, pid_t tgid);
 
 /* Text of the link /proc/PID/NAME, e.g. "exe". Returns length or a negative errno. */
 ssize_t proc_readlink(const struct session *session, pid_t pid, const char *name, char *buf,

@@ -367,6 +367,24 @@ def terminal_stop(t):
     on_terminal(t, "echo ready; sleep 0.7; echo back; exit 7", act)
 
 
+@test(once=True)
+def terminal_stop_while_a_thread_waits(t):
+    """Nobody hears of the stop before the last thread stands; this one is in an open."""
+    def act(terminal):
+        terminal.expect("ready")
+        time.sleep(0.3)
+        terminal.type(b"\x1a")
+        terminal.expect("[stopped 20]")
+        terminal.expect("opened back")
+        terminal.expect("[ended 7]")
+    program = ("import os, threading, time; os.mkfifo(f\"fifo-{os.getpid()}\"); "
+               "wait = threading.Thread(target=lambda: os.open(f\"fifo-{os.getpid()}\", 1)); "
+               "wait.start(); print(\"ready\", flush=True); time.sleep(1.5); "
+               "os.open(f\"fifo-{os.getpid()}\", 0); wait.join(); "
+               "print(\"opened back\", flush=True); os._exit(7)")
+    on_terminal(t, f"exec python3 -S -c '{program}'", act)
+
+
 @test
 def terminal_stop_by_itself(t):
     def act(terminal):
