@@ -2,6 +2,7 @@
 /* open, openat, openat2, creat */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -27,6 +28,7 @@ struct open_request {
 	mode_t mode;
 	uint64_t resolve;
 	const char *path;
+	int held; /* what open_for_reading() has opened of a FIFO, -1: nothing; not owned */
 };
 
 static bool makes_unnamed(int flags)
@@ -125,6 +127,52 @@ static int open_file(struct call *call, const struct open_request *request,
 	return named;
 }
 
+/*
+ * From the moment when `held` was opened a writer need not wait for a reader any more, as none needs
+ * to for an open that waits: the one that natively ended the wait may have come, written and gone
+ * before we wait in earnest. True when it has.
+ */
+static bool writer_was_there(int held)
+{
+	struct pollfd fifo = {.fd = held, .events = POLLIN};
+
+	return held >= 0 && poll(&fifo, 1, 0) > 0;
+}
+
+/* What is held, as the open that waits would have given it. */
+static int take_held(int held, int flags)
+{
+	int fd = fcntl(held, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : fd;
+}
+
+static bool is_held(int held, const struct object *object)
+{
+	struct stat stat;
+
+	return held >= 0 && fstat(held, &stat) == 0 && stat.st_ino == object->stat.st_ino &&
+	       stat.st_dev == object->stat.st_dev;
+}
+
+/* Opens what may have to be waited for. The descriptor, or a negative errno. */
+static int open_waiting(struct call *call, const struct open_request *request,
+			const struct object *object, int flags)
+{
+	const bool waits = !(flags & O_NONBLOCK) && is_held(request->held, object);
+	const int held = waits ? request->held : -1;
+	int fd;
+
+	if (writer_was_there(held))
+		return take_held(held, flags);
+	blocking_also(call, held);
+	blocking_begin(call);
+	fd = is_dev_tty(&object->stat) ? file_open_tty(call, flags)
+				       : object_open(call->session, object, flags, 0);
+	blocking_end(call);
+	return fd == -EINTR && writer_was_there(held) ? take_held(held, flags) : fd;
+}
+
 /* Carries the open out on the pinned object. The descriptor, or a negative errno. */
 static int open_pinned(struct call *call, const struct open_request *request,
 		       struct object *object)
@@ -132,7 +180,6 @@ static int open_pinned(struct call *call, const struct open_request *request,
 	/* O_NOCTTY: the terminal must not become ours. */
 	int flags = (request->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_NOCTTY;
 	const mode_t type = object->stat.st_mode & S_IFMT;
-	int fd;
 
 	if (makes_unnamed(flags)) {
 		int error = file_take_umask(call);
@@ -143,11 +190,7 @@ static int open_pinned(struct call *call, const struct open_request *request,
 	}
 	if (type == S_IFREG || type == S_IFDIR)
 		return open_file(call, request, object, flags);
-	blocking_begin(call);
-	fd = is_dev_tty(&object->stat) ? file_open_tty(call, flags)
-				       : object_open(call->session, object, flags, 0);
-	blocking_end(call);
-	return fd;
+	return open_waiting(call, request, object, flags);
 }
 
 /* Notified only where names are hidden or rewritten. */
@@ -308,7 +351,7 @@ static bool only_reads(int flags)
  * the name as it stands, and the kernel opens it only if no link is on the way: then it is the
  * object's canonical name. All else, denials included, takes the long way.
  */
-static struct reply open_for_reading(struct call *call, const struct open_request *request)
+static struct reply open_for_reading(struct call *call, struct open_request *request)
 {
 	struct access access = {.class = CLASS_FILE, .op = OP_READ};
 	AUTO_CLOSE int held = -1;
@@ -323,6 +366,7 @@ static struct reply open_for_reading(struct call *call, const struct open_reques
 	if (!access.path || !call_allows_quietly(call, &access))
 		return open_resolved(call, request);
 	fd = open_plain_name(call->session, request->path, access.path, request->flags, &held);
+	request->held = held;
 	if (fd == -ELOOP)
 		return open_resolved(call, request);
 	return fd < 0 ? reply_error(-fd) : reply_fd(fd, request->flags & O_CLOEXEC);
@@ -349,6 +393,7 @@ static struct reply do_open(struct call *call, struct open_request request, uint
 	if (file_read_path(call, addr, path, &reply) < 0)
 		return reply;
 	request.path = path;
+	request.held = -1;
 	/* open(2): with O_PATH other flags are ignored, and mode without O_CREAT or O_TMPFILE. */
 	if (request.flags & O_PATH)
 		request.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;

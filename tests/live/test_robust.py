@@ -136,6 +136,37 @@ def thousands_that_wait(t):
     equal((run.code, run.out), (0, "interrupted 0 others 0 signals 0\n"), run)
 
 
+MEETINGS = """
+import os, sys
+path, rounds = os.path.abspath("fifo"), int(sys.argv[1])
+os.mkfifo(path)
+reader, writer = os.pipe()
+if os.fork() == 0:
+    for number in range(rounds):
+        fd = os.open(path, os.O_WRONLY)
+        if number % 2: os.write(fd, b"x")
+        os.close(fd)
+        os.read(reader, 1)
+    os._exit(0)
+for number in range(rounds):
+    with open(path, "rb") as file: assert file.read() == b"x" * (number % 2)
+    os.write(writer, b"-")
+os.wait()
+print("met")
+"""
+
+
+@test(once=True)
+def writers_that_come_and_go(t):
+    """An open for reading ends when a writer comes, though it may have gone a moment later."""
+    command = ["/usr/bin/python3", "-S", "-c", MEETINGS, "20000" if LONG else "3000"]
+    native = t.native(command)
+    equal((native.code, native.out), (0, "met\n"), native)
+    t.plant()
+    run = t.run(command, t.narrow())
+    equal((run.code, run.out), (0, native.out), run)
+
+
 @test
 def signal_in_a_blocked_open(t):
     """EINTR without SA_RESTART; with it, the call goes on."""
