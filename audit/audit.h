@@ -112,8 +112,7 @@ struct audit_start {
 struct audit_config {
 	const char *session; /* session id */
 	/*
-	 * Where it goes, to all of them: "-" standard error, "unix:PATH" a stream socket, else a
-	 * file, appended to. None: `folder`/audit.jsonl.
+	 * Where it goes, to all of them: what sink_open() takes; a file is appended to. None: `folder`/audit.jsonl.
 	 */
 	const char *const *targets;
 	size_t target_count;
@@ -121,6 +120,7 @@ struct audit_config {
 	enum audit_level level;
 	uint64_t rotate_size;    /* bytes that a file may have; 0: any number */
 	unsigned int rotate_count; /* files kept besides the one that is written */
+	uint64_t limit;          /* bytes that a session may add to each file; 0: any number */
 };
 
 /*
@@ -147,18 +147,34 @@ int audit_write_start(struct audit *audit, const struct audit_start *start);
 /*
  * Writes one record, whole, before it returns: after a return of 0 the record
  * survives the death of this process. Does nothing, and returns 0, when the
- * level does not ask for the event.
+ * level does not ask for the event. A target that is slow is waited for, and
+ * nobody but the writers of records with it; but a record of what was not
+ * refused (allowed, rewritten, exec, exit) is dropped from that target, and
+ * counted, when it takes nothing (see output_record()).
  * Returns a negative errno when the record could not be written (or the log
  * file is no longer where it was, -ESTALE); from then on every call fails with
- * the same error: nothing that must be logged may go on unlogged.
+ * the same error: nothing that must be logged may go on unlogged. -EDQUOT is
+ * one of these: with this record, a file has reached its limit.
  */
 int audit_write(struct audit *audit, const struct audit_record *record);
 
 /*
  * Writes the `end` record: counts by event, decision and class, records
- * dropped (0), exit code and duration. As audit_write().
+ * dropped, exit code and duration. As audit_write(), but a limit is no hindrance.
  */
 int audit_write_end(struct audit *audit, int exit_code, uint64_t duration_ns);
+
+/*
+ * The run is over: whoever waits for a target, now or later, does so for
+ * SINK_LAST_S seconds in all. A terminal that was stopped goes on.
+ */
+void audit_hurry(struct audit *audit);
+
+/* True when it ended because a file has reached its limit. */
+bool audit_is_full(const struct audit *audit);
+
+/* Records that were dropped; the most that one target lacks. */
+uint64_t audit_dropped(const struct audit *audit);
 
 /* The first error, as "cannot write FILE: reason"; NULL when there is none. */
 const char *audit_failure(struct audit *audit);

@@ -198,10 +198,13 @@ void record_count(struct record_counts *counts, const struct audit_record *recor
 	}
 }
 
-void record_write_end(struct emitter *out, const struct record_counts *counts, int exit_code,
-		      uint64_t duration_ns)
+void record_write_end(struct emitter *out, const struct record_counts *counts, uint64_t dropped,
+		      int exit_code, uint64_t duration_ns)
 {
 	put_words(out, "event", audit_event_name(EVENT_END));
+	if (dropped)
+		put_words(out, "detail", "records of calls that were not refused were dropped: the "
+					 "log did not take them in time");
 	emit_key(out, "exit_code");
 	emit_int(out, exit_code);
 	emit_key(out, "duration_s");
@@ -225,5 +228,5 @@ void record_write_end(struct emitter *out, const struct record_counts *counts, i
 		put_number(out, access_class_name((enum access_class)i), counts->class[i]);
 	emit_close(out, '}');
 	emit_close(out, '}');
-	put_number(out, "dropped", 0);
+	put_number(out, "dropped", dropped);
 }

@@ -146,7 +146,7 @@ int resume_chain(struct sink *sink, char ret_prev[DIGEST_HEX_SIZE], size_t *ret_
 
 	memcpy(ret_prev, CHAIN_FIRST, DIGEST_HEX_SIZE);
 	*ret_torn = 0;
-	if (!sink->regular)
+	if (sink->kind != SINK_FILE)
 		return 0;
 	if (sink->end == 0) {
 		resume_rotated(sink, ret_prev);

@@ -3,18 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/datagram.h"
+#include "audit/stream.h"
 #include "core/cleanup.h"
+
+enum { TERMINAL_PIECE = 128 };
 
 void sink_close(struct sink *sink)
 {
@@ -22,7 +28,37 @@ void sink_close(struct sink *sink)
 	close_fd(&sink->dir_fd);
 	free(sink->name);
 	free(sink->target);
+	free(sink->owed);
 	*sink = SINK_CLOSED;
+}
+
+/*
+ * What another process reads can be slow. A second opening of it can be told not to block without
+ * that others who hold it notice; where there is none (a terminal of another container), small pieces
+ * are written when poll(2) says so.
+ */
+static int set_up_stream(struct sink *sink, struct error *err)
+{
+	char name[sizeof("/proc/self/fd/") + 12];
+	struct stat st;
+	int fd = -1;
+
+	if (fstat(sink->fd, &st) < 0)
+		return error_set(err, errno, "cannot log to '%s'", sink->target);
+	sink->kind = S_ISSOCK(st.st_mode) ? SINK_SOCKET : SINK_STREAM;
+	sink->patience_ms = isatty(sink->fd) ? -1 : SINK_PATIENCE_S * 1000;
+	sink->piece = SIZE_MAX;
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return 0;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", sink->fd);
+	fd = open(name, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0) {
+		close(sink->fd);
+		sink->fd = fd;
+	} else {
+		sink->piece = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_PIECE;
+	}
+	return 0;
 }
 
 static int open_stderr(struct sink *sink, struct error *err)
@@ -30,14 +66,16 @@ static int open_stderr(struct sink *sink, struct error *err)
 	sink->fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (sink->fd < 0)
 		return error_set(err, errno, "cannot log to standard error");
-	return 0;
+	return set_up_stream(sink, err);
 }
 
 static int open_socket(struct sink *sink, const char *path, struct error *err)
 {
-	const struct timeval patience = {.tv_sec = SINK_PATIENCE_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+	sink->kind = SINK_SOCKET;
+	sink->patience_ms = SINK_PATIENCE_S * 1000;
+	sink->piece = SIZE_MAX;
 	if (*path == '\0' || strlen(path) >= sizeof(address.sun_path))
 		return error_set(err, EINVAL,
 				 "cannot log to '%s': a path of 1 to %zu bytes is needed",
@@ -45,7 +83,6 @@ static int open_socket(struct sink *sink, const char *path, struct error *err)
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	sink->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sink->fd < 0 ||
-	    setsockopt(sink->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 	    connect(sink->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_set(err, errno, "cannot log to '%s'", sink->target);
 	return 0;
@@ -90,7 +127,7 @@ static int lock_file(struct sink *sink, const struct stat *st, struct error *err
 	if (st->st_nlink > 1)
 		return error_set(err, 0, "cannot log to '%s': it has another name (hard link)",
 				 sink->target);
-	sink->regular = true;
+	sink->kind = SINK_FILE;
 	sink->dev = st->st_dev;
 	sink->ino = st->st_ino;
 	/* The length counts from now: the session before may have written until it let go. */
@@ -119,15 +156,16 @@ static int open_file(struct sink *sink, struct error *err)
 		return error_set(err, 0, "cannot log to '%s': nobody reads it", sink->target);
 	if (sink->fd < 0 || fstat(sink->fd, &st) < 0 || fcntl(sink->fd, F_SETFL, O_APPEND) < 0)
 		return error_set(err, errno, "cannot log to '%s'", sink->target);
-	return S_ISREG(st.st_mode) ? lock_file(sink, &st, err) : 0;
+	return S_ISREG(st.st_mode) ? lock_file(sink, &st, err) : set_up_stream(sink, err);
 }
 
-int sink_open(struct sink *ret, const char *target, struct error *err)
+int sink_open(struct sink *ret, const char *target, int hurry, struct error *err)
 {
 	struct sink sink = SINK_CLOSED;
 	int r;
 
 	*ret = SINK_CLOSED;
+	sink.hurry = hurry;
 	sink.target = strdup(target);
 	if (!sink.target)
 		return error_set(err, ENOMEM, "cannot open the log");
@@ -135,6 +173,10 @@ int sink_open(struct sink *ret, const char *target, struct error *err)
 		r = open_stderr(&sink, err);
 	else if (!strncmp(target, "unix:", 5))
 		r = open_socket(&sink, target + 5, err);
+	else if (!strncmp(target, "syslog:", 7))
+		r = datagram_open(&sink, SINK_SYSLOG, target + 7, err);
+	else if (!strncmp(target, "journal:", 8))
+		r = datagram_open(&sink, SINK_JOURNAL, target + 8, err);
 	else
 		r = open_file(&sink, err);
 	if (r < 0) {
@@ -170,43 +212,6 @@ int sink_renew(struct sink *sink)
 	return 0;
 }
 
-/* Standard error may be non-blocking because somebody else made it so. */
-static int wait_writable(int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
-	int r;
-
-	do {
-		r = poll(&pollfd, 1, SINK_PATIENCE_S * 1000);
-	} while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
-	return r == 0 ? -ETIMEDOUT : 0;
-}
-
-/* Returns 0 or a negative errno; *ret_written is set in both cases. */
-static int write_all(int fd, const char *bytes, size_t len, bool is_socket, size_t *ret_written)
-{
-	size_t written = 0;
-	int r = 0;
-
-	while (written < len && r == 0) {
-		ssize_t n = is_socket ? send(fd, bytes + written, len - written, MSG_NOSIGNAL)
-				      : write(fd, bytes + written, len - written);
-
-		if (n > 0)
-			written += (size_t)n;
-		else if (n == 0)
-			r = -EIO;
-		else if (errno == EAGAIN)
-			r = is_socket ? -ETIMEDOUT : wait_writable(fd);
-		else if (errno != EINTR)
-			r = -errno;
-	}
-	*ret_written = written;
-	return r;
-}
-
 /* Takes back part of a line, unless somebody else wrote behind it. */
 static void take_back(const struct sink *sink, size_t written)
 {
@@ -225,15 +230,21 @@ static bool in_place(const struct sink *sink)
 	       st.st_dev == sink->dev && st.st_ino == sink->ino && st.st_size == sink->end;
 }
 
-int sink_write(struct sink *sink, const char *bytes, size_t len)
+static int write_file(struct sink *sink, const char *line, size_t len)
 {
-	bool is_socket = !strncmp(sink->target, "unix:", 5);
-	size_t written;
-	int r;
+	size_t written = 0;
+	int r = 0;
 
-	r = write_all(sink->fd, bytes, len, is_socket, &written);
-	if (!sink->regular)
-		return r;
+	while (written < len && r == 0) {
+		ssize_t n = write(sink->fd, line + written, len - written);
+
+		if (n > 0)
+			written += (size_t)n;
+		else if (n == 0)
+			r = -EIO;
+		else if (errno != EINTR)
+			r = -errno;
+	}
 	if (r < 0) {
 		take_back(sink, written);
 		return r;
@@ -241,4 +252,41 @@ int sink_write(struct sink *sink, const char *bytes, size_t len)
 	sink->end += (off_t)len;
 	/* Afterwards, so that a file taken away just before is seen as well. */
 	return in_place(sink) ? 0 : -ESTALE;
+}
+
+int sink_write(struct sink *sink, const char *line, size_t len, const struct sink_note *note)
+{
+	switch (sink->kind) {
+	case SINK_STREAM:
+	case SINK_SOCKET:
+		return stream_write(sink, line, len);
+	case SINK_SYSLOG:
+	case SINK_JOURNAL:
+		return datagram_write(sink, line, len, note);
+	case SINK_FILE:
+	default:
+		return write_file(sink, line, len);
+	}
+}
+
+int sink_offer(struct sink *sink, const char *line, size_t len, const struct sink_note *note,
+	       int wait_ms)
+{
+	switch (sink->kind) {
+	case SINK_STREAM:
+	case SINK_SOCKET:
+		return stream_offer(sink, line, len, wait_ms);
+	case SINK_SYSLOG:
+	case SINK_JOURNAL:
+		return datagram_offer(sink, line, len, note, wait_ms);
+	case SINK_FILE:
+	default:
+		return sink_write(sink, line, len, note);
+	}
+}
+
+void sink_resume(const struct sink *sink)
+{
+	if (sink->kind == SINK_STREAM && sink->patience_ms < 0)
+		(void)tcflow(sink->fd, TCOON);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,16 @@
 
 enum { OUTPUT_LIMIT = 64 * 1024 };
 
+/* A tool can have hundreds of megabytes logged in a second, each attempt a record. */
+static const uint64_t log_limit_default = 1ULL << 30;
+
 enum {
 	OPTION_LOG = 256,
 	OPTION_OBSERVE,
 	OPTION_TIMEOUT,
 	OPTION_STATS,
 	OPTION_ROTATE,
+	OPTION_LOG_LIMIT,
 	OPTION_RESULT,
 	OPTION_STACK,
 	OPTION_NO_STACK,
@@ -41,6 +46,7 @@ static const struct option options[] = {
 	{"audit", required_argument, NULL, 'o'},
 	{"rotate", required_argument, NULL, OPTION_ROTATE},
 	{"log", required_argument, NULL, OPTION_LOG},
+	{"log-limit", required_argument, NULL, OPTION_LOG_LIMIT},
 	{"observe", no_argument, NULL, OPTION_OBSERVE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"result", required_argument, NULL, OPTION_RESULT},
@@ -61,10 +67,12 @@ static const char help_text[] =
 	"\n"
 	"  -p, --policy POLICY  a policy file or a profile; may repeat; default: agent\n"
 	"  -o, --audit FILE     where the log goes: a file, - for standard error, unix:PATH for a\n"
-	"                       stream socket; may repeat; default: audit.jsonl in the session's\n"
-	"                       folder\n"
+	"                       stream socket, syslog: or journal: for the system's own; may\n"
+	"                       repeat; default: audit.jsonl in the session's folder\n"
 	"      --rotate S[,N]   begin a new log file when one has reached S (10M), and keep the\n"
 	"                       last N (8) as FILE.1, FILE.2...\n"
+	"      --log-limit S    end the run when it has added S to a log file: 10M, 0 for no limit;\n"
+	"                       default: 1G, without --rotate\n"
 	"      --log LEVEL      blocked (default), rewritten, or all mediated calls\n"
 	"      --observe        refuse nothing that the policy is asked about; log what would\n"
 	"                       have been blocked\n"
@@ -90,6 +98,8 @@ struct run_options {
 	uint64_t rotate_size;
 	unsigned int rotate_count;
 	const char *user;
+	uint64_t log_limit;
+	bool log_limited; /* said on the command line */
 	enum audit_level level;
 	const char *result;
 	const char *metrics;
@@ -119,30 +129,55 @@ static int parse_level(const char *text, enum audit_level *ret)
 	return usage_error("run", "--log takes blocked, rewritten or all, not '%s'", text);
 }
 
-/* SIZE[,COUNT] */
-static int parse_rotate(const char *text, struct run_options *ret)
+/* A number with a unit. Returns what follows it; NULL: it is none. */
+static const char *parse_size(const char *text, uint64_t *ret)
 {
 	static const char units[] = "kMG";
 	const char *unit;
 	char *end;
-	long count = 8;
 
 	errno = 0;
-	ret->rotate_size = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
-	if (ret->rotate_size > 0 && *end && (unit = strchr(units, *end))) {
-		ret->rotate_size <<= 10 * (unit - units + 1);
-		end++;
+	if (!isdigit((unsigned char)*text))
+		return NULL;
+	*ret = strtoull(text, &end, 10);
+	if (errno || *ret > 1ULL << 50)
+		return NULL;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (!unit)
+		return end;
+	if (*ret > 1ULL << (50 - 10 * (unit - units + 1)))
+		return NULL;
+	*ret <<= 10 * (unit - units + 1);
+	return end + 1;
+}
+
+/* SIZE[,COUNT] */
+static int parse_rotate(const char *text, struct run_options *ret)
+{
+	const char *rest = parse_size(text, &ret->rotate_size);
+	char *end = NULL;
+	long count = 8;
+
+	if (rest && *rest == ',') {
+		count = strtol(rest + 1, &end, 10);
+		rest = end == rest + 1 ? NULL : end;
 	}
-	if (ret->rotate_size > 0 && *end == ',') {
-		text = end + 1;
-		count = strtol(text, &end, 10);
-	}
-	if (errno || ret->rotate_size == 0 || ret->rotate_size > 1ULL << 50 || end == text || *end ||
-	    count < 1 || count > 1000)
+	if (!rest || *rest || ret->rotate_size == 0 || count < 1 || count > 1000)
 		return usage_error("run", "--rotate takes a size and how many files to keep "
 					  "(10M, 1G,20), not '%s'",
-				   optarg);
+				   text);
 	ret->rotate_count = (unsigned int)count;
+	return 0;
+}
+
+static int parse_log_limit(const char *text, struct run_options *ret)
+{
+	const char *rest = parse_size(text, &ret->log_limit);
+
+	if (!rest || *rest)
+		return usage_error("run", "--log-limit takes a size (10M, 1G; 0 for no limit), not '%s'",
+				   text);
+	ret->log_limited = true;
 	return 0;
 }
 
@@ -158,6 +193,8 @@ static int take_option(int option, struct run_options *ret)
 		return 0;
 	case OPTION_ROTATE:
 		return parse_rotate(optarg, ret);
+	case OPTION_LOG_LIMIT:
+		return parse_log_limit(optarg, ret);
 	case OPTION_LOG:
 		return parse_level(optarg, &ret->level);
 	case OPTION_RESULT:
@@ -259,6 +296,11 @@ static void finished(const struct run_config *config, const struct run_outcome *
 		if (outcome->audit && audit_failure(outcome->audit))
 			fputs("proctor: the log could not be written, so the tool was ended\n", stderr);
 	}
+	if (outcome->audit && audit_dropped(outcome->audit))
+		fprintf(stderr,
+			"proctor: %" PRIu64 " records of calls that were not refused are not in the log, "
+			"which did not take them in time\n",
+			audit_dropped(outcome->audit));
 	if (outcome->timed_out && !chosen.quiet)
 		fprintf(stderr, "proctor: the time limit of %g s was reached; the tool was ended\n",
 			(double)config->wall_limit_ns / 1e9);
@@ -387,6 +429,9 @@ static int run(const struct run_options *run_options, char **command)
 		.audit_target_count = run_options->audit_count,
 		.rotate_size = run_options->rotate_size,
 		.rotate_count = run_options->rotate_count,
+		.log_limit = run_options->log_limited   ? run_options->log_limit
+			     : run_options->rotate_size ? 0
+							: log_limit_default,
 		.level = run_options->level,
 		.observe = run_options->observe,
 		.stats = run_options->stats || run_options->metrics,

@@ -31,7 +31,6 @@ static void fill(struct result *result, const struct run_config *config,
 		.exit_code = outcome->exit_code,
 		.signal = outcome->timed_out ? 0 : outcome->signal,
 		.timed_out = outcome->timed_out,
-		.limit = outcome->timed_out ? "wall" : NULL,
 		.duration_ns = outcome->duration_ns,
 		.out = stream_of(outcome->capture, CAPTURE_OUT),
 		.err = stream_of(outcome->capture, CAPTURE_ERR),
@@ -44,6 +43,10 @@ static void fill(struct result *result, const struct run_config *config,
 		},
 		.failure = outcome->failure,
 	};
+	if (outcome->timed_out)
+		result->limit = "wall";
+	else if (outcome->audit && audit_is_full(outcome->audit))
+		result->limit = "log";
 	if (outcome->audit)
 		result->blocked =
 			audit_blocked_list(outcome->audit, &result->blocked_count, &other);

@@ -271,12 +271,6 @@ static struct verdict decide(struct call *call, const struct access *access, boo
 	return policy_decide(call->session->policy, access);
 }
 
-/* The answer to a call when the run is over: what is killed for it never learns of it. */
-static struct reply reply_over(const struct session *session, int error)
-{
-	return atomic_load(&session->killed) ? reply_none() : reply_error(error);
-}
-
 /* Answers a denial: false with the reply, or true where nothing is enforced. What is guarded is
  * so always. */
 static bool denied(struct call *call, const struct ask *ask, const struct access *access,
@@ -287,23 +281,18 @@ static bool denied(struct call *call, const struct ask *ask, const struct access
 	*ret = reply_error(verdict->error);
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, access->op, verdict,
 		    detail, detail ? NULL : access)) {
-		*ret = reply_over(call->session, verdict->error);
+		*ret = reply_none();
 		return false;
 	}
 	return observe;
 }
 
-/* False: the caller is gone or the run is over, and *ret says so. */
+/* False: the caller is gone, or the run is over and nobody is answered any more: the tool is
+ * killed before it learns what no record tells. */
 static bool goes_on(const struct call *call, struct reply *ret)
 {
-	*ret = reply_error(EACCES);
-	if (!call_valid(call))
-		*ret = reply_none();
-	else if (session_is_over(call->session))
-		*ret = reply_over(call->session, EACCES);
-	else
-		return true;
-	return false;
+	*ret = reply_none();
+	return call_valid(call) && !session_is_over(call->session);
 }
 
 bool call_permit(struct call *call, const struct ask *ask, struct reply *ret)
@@ -427,7 +416,7 @@ bool call_deny(struct call *call, const struct ask *ask, const struct access *ac
 		return false;
 	if (!record(call, ask, observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED, ask->ops[0], verdict,
 		    detail, access)) {
-		*ret = reply_over(call->session, verdict->error);
+		*ret = reply_none();
 		return false;
 	}
 	return observe;
@@ -487,7 +476,7 @@ bool call_permit_move(struct call *call, const char *from, const char *to, bool 
 	if (!record(call, ask, call->session->observe ? EVENT_WOULD_BLOCK : EVENT_BLOCKED,
 		    ask->ops[0], &verdict,
 		    "the old and the new name do not have the same rights", NULL)) {
-		*ret = reply_over(call->session, verdict.error);
+		*ret = reply_none();
 		return false;
 	}
 	return call->session->observe;
@@ -500,7 +489,7 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
 	if (!call_valid(call))
 		return reply_none();
 	if (!record(call, ask, EVENT_BLOCKED, ask->ops[0], &verdict, detail, NULL))
-		return reply_over(call->session, error);
+		return reply_none();
 	return reply_error(error);
 }
 

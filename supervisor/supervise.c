@@ -178,6 +178,7 @@ static int open_audit(struct supervisor *supervisor, struct error *err)
 		.level = config->level,
 		.rotate_size = config->rotate_size,
 		.rotate_count = config->rotate_count,
+		.limit = config->log_limit,
 	};
 	int error = audit_open(&audit, &supervisor->session.audit, err);
 
@@ -401,18 +402,6 @@ static void on_guardian(struct supervisor *supervisor)
 	kill(supervisor->session.tool, message.sig);
 }
 
-static void on_timeout(struct supervisor *supervisor)
-{
-	const struct audit_record record = {
-		.event = EVENT_LIMIT,
-		.detail = "limit wall",
-	};
-
-	supervisor->timed_out = true;
-	if (audit_write(supervisor->session.audit, &record) < 0)
-		session_fail(&supervisor->session);
-}
-
 static void on_tick(struct supervisor *supervisor)
 {
 	const struct run_outcome outcome = {
@@ -453,7 +442,7 @@ static void serve(struct supervisor *supervisor)
 		if (polls[1].revents)
 			on_guardian(supervisor);
 		if (polls[2].revents)
-			on_timeout(supervisor);
+			supervisor->timed_out = true;
 		if (polls[5].revents)
 			on_tick(supervisor);
 		if (polls[4].revents || (watching && ready == 0))
@@ -500,6 +489,18 @@ static int exit_code(const struct supervisor *supervisor)
 	return WEXITSTATUS(status);
 }
 
+/* What the log still takes: nobody waits for it long any more. */
+static void close_log(struct supervisor *supervisor, const struct run_outcome *outcome)
+{
+	const struct audit_record limit = {.event = EVENT_LIMIT, .detail = "limit wall"};
+	struct audit *audit = supervisor->session.audit;
+
+	audit_hurry(audit);
+	if (supervisor->timed_out)
+		audit_write(audit, &limit);
+	audit_write_end(audit, outcome->exit_code, outcome->duration_ns);
+}
+
 static int finish(struct supervisor *supervisor, const char *failure)
 {
 	struct session *session = &supervisor->session;
@@ -518,8 +519,8 @@ static int finish(struct supervisor *supervisor, const char *failure)
 	if (supervisor->ended && WIFSIGNALED(supervisor->status))
 		outcome.signal = WTERMSIG(supervisor->status);
 	usage_take(&outcome.usage);
-	if (session->audit && !audit_failure(session->audit))
-		audit_write_end(session->audit, outcome.exit_code, outcome.duration_ns);
+	if (session->audit)
+		close_log(supervisor, &outcome);
 	if (session->audit && audit_failure(session->audit)) {
 		outcome.failure = audit_failure(session->audit);
 		outcome.exit_code = EXIT_PROCTOR_FAILED;
@@ -580,6 +581,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	start_timer(&supervisor);
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
+	audit_hurry(supervisor.session.audit);
 	end_tree(&supervisor);
 	pool_settle(supervisor.session.pool);
 	if (supervisor.capture)
