@@ -21,17 +21,17 @@ enum {
 	RED_ZONE = 128,          /* System V ABI for x86-64 */
 	SYSCALL_BYTES = 2,       /* the instruction */
 	BLOCK_MAX = 64 * 1024,   /* of the stack, for a path and arguments */
-	SIGNALS_MAX = 64,
 	SYSCALL_STOP = SIGTRAP | 0x80, /* PTRACE_O_TRACESYSGOOD */
 };
+
+static const uint64_t all_signals = ~0ULL;
 
 /* A thread that is on its way to the other exec. */
 struct redirect {
 	pid_t tid;
 	struct user_regs_struct before; /* to be given back when it fails */
 	struct user_regs_struct call;
-	int held[SIGNALS_MAX]; /* signals that came meanwhile */
-	size_t held_count;
+	uint64_t mask; /* of signals, to be given back */
 	struct redirect *next;
 };
 
@@ -122,8 +122,8 @@ static int prepare(struct call *call, const struct exec_plan *plan, struct redir
 	return tracee_write(call, address, block, size);
 }
 
-/* A signal came while the call waited for its answer (ERESTARTSYS): as that is held, the kernel makes
- * the call again. */
+/* SIGSTOP, which nothing holds back, came while the call waited for its answer (ERESTARTSYS): the kernel
+ * makes the call again. */
 static bool is_restarted(pid_t pid)
 {
 	struct user_regs_struct now;
@@ -133,24 +133,25 @@ static bool is_restarted(pid_t pid)
 }
 
 /* Until the exec has happened, or failed. 0: the thread is gone. */
-static int run(struct call *call, struct redirect *redirect, struct trace_stop *stop)
+static int run(struct call *call, struct trace_stop *stop)
 {
 	unsigned int system_stops = 0;
+	int sig = 0;
 
 	for (;;) {
 		int more;
 
-		ptrace(PTRACE_SYSCALL, call->request.tid, NULL, NULL);
-		more = trace_await(call, stop);
+		ptrace(PTRACE_SYSCALL, call->request.tid, NULL, (void *)(intptr_t)sig);
+		/* In user mode it has one instruction to go; its code is the tool's to change. */
+		more = system_stops ? trace_await(call, stop) : trace_await_soon(call, stop);
 		if (more <= 0 || stop->executed)
 			return more;
+		sig = stop->sig == SYSCALL_STOP ? 0 : stop->sig;
 		if (stop->sig == SYSCALL_STOP && ++system_stops == 2) {
 			if (!is_restarted(stop->pid))
 				return 1; /* on its way out */
 			system_stops = 0;
 		}
-		if (stop->sig && stop->sig != SYSCALL_STOP && redirect->held_count < SIGNALS_MAX)
-			redirect->held[redirect->held_count++] = stop->sig;
 	}
 }
 
@@ -166,32 +167,25 @@ static void give_back(struct call *call, struct redirect *redirect, struct trace
 	ptrace(PTRACE_SETREGS, call->request.tid, NULL, &redirect->before);
 }
 
-/* They are sent again: at an exec event a thread takes none from its tracer. */
-static void pass_signals(const struct call *call, const struct redirect *redirect,
-			 struct trace_stop *stop)
-{
-	stop->sig = 0;
-	for (size_t i = 0; i < redirect->held_count; i++)
-		syscall(SYS_tgkill, call->tgid, stop->pid, redirect->held[i]);
-}
-
 static int redirect_thread(struct call *call, const struct exec_plan *plan, struct trace_stop *stop)
 {
 	struct redirect redirect = {.tid = call->request.tid};
+	const size_t size = sizeof(redirect.mask);
 	int error = trace_await(call, stop);
 
 	if (error <= 0)
 		return error;
-	if (stop->sig)
-		redirect.held[redirect.held_count++] = stop->sig;
-	if (ptrace(PTRACE_GETREGS, redirect.tid, NULL, &redirect.before) < 0)
+	/* Signals wait: taken out and sent again, SIGSTOP and SIGCONT would change places. */
+	if (ptrace(PTRACE_GETREGS, redirect.tid, NULL, &redirect.before) < 0 ||
+	    ptrace(PTRACE_GETSIGMASK, redirect.tid, size, &redirect.mask) < 0 ||
+	    ptrace(PTRACE_SETSIGMASK, redirect.tid, size, &all_signals) < 0)
 		return 0;
 	error = prepare(call, plan, &redirect);
 	if (error == 0 && ptrace(PTRACE_SETREGS, redirect.tid, NULL, &redirect.call) < 0)
 		error = -EACCES;
 	if (error == 0) {
 		add(call->session->redirects, &redirect);
-		error = run(call, &redirect, stop);
+		error = run(call, stop);
 		take_out(call->session->redirects, &redirect);
 		if (error <= 0)
 			return 0;
@@ -199,7 +193,8 @@ static int redirect_thread(struct call *call, const struct exec_plan *plan, stru
 	}
 	if (!stop->executed)
 		give_back(call, &redirect, stop, -error);
-	pass_signals(call, &redirect, stop);
+	ptrace(PTRACE_SETSIGMASK, stop->pid, size, &redirect.mask);
+	stop->sig = 0;
 	return 1;
 }
 

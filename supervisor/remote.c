@@ -11,20 +11,18 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "supervisor/inject.h"
 #include "supervisor/notify.h"
-#include "supervisor/pool.h"
 #include "supervisor/session.h"
+#include "supervisor/trace.h"
 #include "supervisor/tracee.h"
 
 enum {
 	SYSCALL_INSN = 2,                  /* bytes of `syscall`, which the caller stands behind */
 	SYSCALL_STOP = SIGTRAP | 0x80,     /* PTRACE_O_TRACESYSGOOD */
-	PATIENCE = 10,                     /* seconds: then it runs code that we did not ask for */
 	RED_ZONE = 128,                    /* below the stack pointer, in use (System V ABI) */
 };
 static const uint64_t all_signals = ~0ULL;
@@ -32,34 +30,10 @@ static const uint64_t all_signals = ~0ULL;
 struct remote {
 	struct call *call;
 	pid_t tid;
-	timer_t timer;
 	struct user_regs_struct regs; /* as they were */
 	uint64_t mask;
 	bool gone;
 };
-
-/* From here on a wait is interrupted every second. False: it cannot be. */
-static bool begin_patience(struct remote *remote)
-{
-	const struct itimerspec second = {.it_value = {.tv_sec = 1}, .it_interval = {.tv_sec = 1}};
-	struct sigevent event = {
-		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = INTERRUPT_SIGNAL,
-	};
-
-	event._sigev_un._tid = gettid();
-	if (timer_create(CLOCK_MONOTONIC, &event, &remote->timer) < 0)
-		return false;
-	timer_settime(remote->timer, 0, &second, NULL);
-	interrupts_mask(SIG_UNBLOCK);
-	return true;
-}
-
-static void end_patience(struct remote *remote)
-{
-	interrupts_mask(SIG_BLOCK);
-	timer_delete(remote->timer);
-}
 
 /* Waits for the next stop: its kind (status >> 8), or -1 when the thread is gone. */
 static int wait_stop(struct remote *remote)
@@ -289,15 +263,16 @@ static int trace(struct remote *remote, int fd, enum deed deed)
 static int perform(struct call *call, int fd, enum deed deed)
 {
 	struct remote remote = {.call = call, .tid = call->request.tid};
+	timer_t timer;
 	int error;
 
-	if (!begin_patience(&remote))
+	if (!patience_begin(&timer))
 		return notify_send(call, EAGAIN, 0);
 	/* As for an exec: the main loop must not take the stops of a child of ours. */
 	pthread_rwlock_rdlock(&call->session->trace_lock);
 	error = trace(&remote, fd, deed);
 	pthread_rwlock_unlock(&call->session->trace_lock);
-	end_patience(&remote);
+	patience_end(timer);
 	return error;
 }
 

@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "supervisor/kernel_abi.h"
 #include "supervisor/notify.h"
+#include "supervisor/pool.h"
 #include "supervisor/session.h"
 
 /* Lets the tracee go on, with `sig` if not 0. One that cannot was killed. */
@@ -25,14 +27,16 @@ static void detach(struct call *call, pid_t pid, int sig)
 	}
 }
 
-int trace_await(struct call *call, struct trace_stop *ret)
+static int await(struct call *call, struct trace_stop *ret, bool soon)
 {
+	unsigned int seconds = 0;
 	int status;
 	pid_t pid;
 
-	do
-		pid = waitpid(-1, &status, __WALL | __WNOTHREAD);
-	while (pid < 0 && errno == EINTR);
+	while ((pid = waitpid(-1, &status, __WALL | __WNOTHREAD)) < 0 && errno == EINTR) {
+		if (soon && ++seconds > PATIENCE)
+			kill(call_tgid(call), SIGKILL);
+	}
 	if (pid < 0)
 		return 0;
 	if (!WIFSTOPPED(status)) {
@@ -46,6 +50,47 @@ int trace_await(struct call *call, struct trace_stop *ret)
 	if (!ret->executed && status >> 16 != PTRACE_EVENT_STOP)
 		ret->sig = WSTOPSIG(status);
 	return 1;
+}
+
+int trace_await(struct call *call, struct trace_stop *ret)
+{
+	return await(call, ret, false);
+}
+
+int trace_await_soon(struct call *call, struct trace_stop *ret)
+{
+	timer_t timer;
+	int more;
+
+	if (!patience_begin(&timer)) {
+		kill(call_tgid(call), SIGKILL);
+		return await(call, ret, false);
+	}
+	more = await(call, ret, true);
+	patience_end(timer);
+	return more;
+}
+
+bool patience_begin(timer_t *ret_timer)
+{
+	const struct itimerspec second = {.it_value = {.tv_sec = 1}, .it_interval = {.tv_sec = 1}};
+	struct sigevent event = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = INTERRUPT_SIGNAL,
+	};
+
+	event._sigev_un._tid = gettid();
+	if (timer_create(CLOCK_MONOTONIC, &event, ret_timer) < 0)
+		return false;
+	timer_settime(*ret_timer, 0, &second, NULL);
+	interrupts_mask(SIG_UNBLOCK);
+	return true;
+}
+
+void patience_end(timer_t timer)
+{
+	interrupts_mask(SIG_BLOCK);
+	timer_delete(timer);
 }
 
 int trace_begin(struct call *call, int options)

@@ -2,6 +2,8 @@
 #ifndef PROCTOR_SUPERVISOR_TRACE_H
 #define PROCTOR_SUPERVISOR_TRACE_H
 
+#include <time.h>
+
 #include "supervisor/call.h"
 
 /*
@@ -30,9 +32,11 @@ int trace_call(struct call *call, struct trace_stop *ret);
 
 /* The parts of trace_call(). trace_begin() takes PTRACE_O_* besides: 0, -EPERM as above, or -ESRCH: the
  * caller is gone; trace_end() releases the lock where trace_go() does not. trace_await() waits for the
- * next stop: 1, or 0 when the caller is gone. */
+ * next stop: 1, or 0 when the caller is gone. trace_await_soon() is for a caller that has but a few
+ * instructions to go: after PATIENCE seconds it is killed, as it runs others. */
 int trace_begin(struct call *call, int options);
 int trace_await(struct call *call, struct trace_stop *ret);
+int trace_await_soon(struct call *call, struct trace_stop *ret);
 void trace_end(struct call *call);
 
 /*
@@ -41,6 +45,13 @@ void trace_end(struct call *call);
  * be answered.
  */
 int trace_restart(struct call *call);
+
+enum { PATIENCE = 10 };
+
+/* From here on a wait of the calling thread is interrupted (EINTR) every second, until patience_end().
+ * False: it cannot be. */
+bool patience_begin(timer_t *ret_timer);
+void patience_end(timer_t timer);
 
 /* Lets the caller go on untraced, or, if `dead`, ends its process. */
 void trace_go(struct call *call, const struct trace_stop *stop, bool dead);

@@ -227,18 +227,22 @@ def rewrites_under_signals(t):
     program, other = put(t, "one", "out/program"), put(t, "two", "out/other")
     policy = t.wide(execute=["/"])
     policy["exec"]["rewrite"] = [{"path": program, "to": other}]
-    text = ("import os, signal, threading\n"
-            "signal.signal(signal.SIGUSR1, lambda *_: None)\n"
-            "for i in range(40):\n"
+    text = ("import os, signal, time\n"
+            "def send(number, pause):\n"
+            "    until = time.monotonic() + pause * 6e-5\n"
+            "    while time.monotonic() < until: pass\n"
+            "    os.kill(pid, number)\n"
+            "for i in range(50):\n"
             "    pid = os.fork()\n"
             "    if pid == 0:\n"
             f"        os.execv({program!r}, ['x'])\n"
             "    try:\n"
-            "        for j in range(i % 3): os.kill(pid, signal.SIGWINCH)\n"
+            "        for j in range(i % 5): send((28, 19, 18, 20)[i * 5 // 7 % 4], i * j % 11)\n"
+            "        send(signal.SIGCONT, i % 7)\n"
             "    except ProcessLookupError: pass\n"
             "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), end=' ')\n")
     run = t.run(["/usr/bin/python3", "-S", "-c", text], policy)
-    equal((run.out, run.err), ("2 " * 40, ""), run)
+    equal((run.out, run.err), ("2 " * 50, ""), run)
 
 
 # ------------------------------------------------------------------ races
