@@ -16,6 +16,7 @@
 #include "core/cleanup.h"
 #include "supervisor/call_rules.h"
 #include "supervisor/handlers.h"
+#include "supervisor/names.h"
 #include "supervisor/notify.h"
 #include "supervisor/resolve.h"
 #include "supervisor/session.h"
@@ -62,25 +63,46 @@ static bool is_memory(const char *name)
 	       !strncmp(name, "/SYSV", 5);
 }
 
+/* The name by which the tool knows what /proc shows as `name`. False: by none, as a rewrite stands before
+ * it, or it is too long. */
+static bool given_name(const struct call *call, const char *name, char ret[PATH_MAX])
+{
+	char buf[PATH_MAX];
+
+	if (strlen(name) >= PATH_MAX)
+		return false;
+	strcpy(ret, name);
+	return names_given(call->session, ret) || names_place(call->session, ret, buf) == ret;
+}
+
+static bool name_permitted(struct call *call, enum access_op op, const char *name)
+{
+	struct ask ask = {.class = CLASS_EXEC, .ops = {op}, .op_count = 1};
+	char given[PATH_MAX];
+
+	if (!given_name(call, name, given))
+		return call->session->observe;
+	ask.path = given;
+	return call_would_permit(call, &ask);
+}
+
 bool proc_name_permitted(struct call *call, enum access_op op, const char *name)
 {
 	static const char mark[] = " (deleted)";
-	struct ask ask = {.class = CLASS_EXEC, .ops = {op}, .op_count = 1, .path = name};
 	size_t len = strlen(name);
 	char bare[PATH_MAX + 32];
 	char *newline;
 
-	if (!call_would_permit(call, &ask))
+	if (len >= sizeof(bare) || !name_permitted(call, op, name))
 		return false;
 	memcpy(bare, name, len + 1);
-	ask.path = bare;
 	if (len >= strlen(mark) && !strcmp(bare + len - strlen(mark), mark))
 		bare[len - strlen(mark)] = '\0';
 	while ((newline = strstr(bare, "\\012"))) {
 		*newline = '\n';
 		memmove(newline + 1, newline + 4, strlen(newline + 4) + 1);
 	}
-	return !strcmp(bare, name) || call_would_permit(call, &ask);
+	return !strcmp(bare, name) || name_permitted(call, op, bare);
 }
 
 const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum mapping_kind kind,
@@ -98,7 +120,8 @@ const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum
 			continue;
 		if (proc_name_permitted(call, OP_MAP, mapping.name))
 			continue;
-		snprintf(ret_name, PATH_MAX, "%.*s", PATH_MAX - 1, mapping.name);
+		if (!given_name(call, mapping.name, ret_name))
+			snprintf(ret_name, PATH_MAX, "%.*s", PATH_MAX - 1, mapping.name);
 		return "another file than the one decided on was mapped as code";
 	}
 	return more < 0 ? "the mapping cannot be verified" : NULL;
@@ -182,14 +205,19 @@ struct reply handle_mprotect(struct call *call)
 	if (!maps)
 		return tracee_failed(call, -errno);
 	while ((more = proc_next_mapping(maps, &mapping)) > 0 && mapping.start < end) {
+		char given[PATH_MAX];
 		struct reply reply;
+		struct ask ask;
 
 		if (mapping.end <= start || !mapping.inode || mapping.code ||
 		    is_memory(mapping.name) ||
 		    proc_name_permitted(call, OP_MAP, mapping.name))
 			continue;
-		if (!mapping_permit(call, mapping.name, NULL, &reply))
+		if (given_name(call, mapping.name, given) &&
+		    !mapping_permit(call, given, NULL, &reply))
 			return reply;
+		ask = ask_map(mapping.name, NULL);
+		return call_refuse(call, &ask, EACCES, "another name that it may have is not allowed");
 	}
 	return more < 0 ? tracee_failed(call, more) : reply_map(false);
 }

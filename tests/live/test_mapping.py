@@ -59,6 +59,38 @@ def what_it_may_not_write(t):
 
 
 @test
+def what_is_rewritten(t):
+    """A library that stands in for another, under the other's name."""
+    os.mkdir(t.dir + "/other")
+    path, other = t.inside + "/folder/library", put(t.dir + "/other/library")
+    put(path)
+    pairs = [{"path": t.inside + "/folder", "to": t.dir + "/other"}]
+    for way in WAYS:
+        run = maps(t, {**t.wide(execute=[t.inside, t.bin, "/usr/bin"]),
+                       "files": {"read": ["/"], "rewrite": pairs}}, way, path, "mapped")
+        equal(run.blocked, [], way, run)
+        run = maps(t, {**t.wide(execute=["/"], exec_deny=[path]),
+                       "files": {"read": ["/"], "rewrite": pairs}}, way, path, "EACCES")
+        t.one_record(run, kind="exec", op="map", path=path, errno="EACCES")
+    os.unlink(other)
+
+
+@test
+def what_was_removed(t):
+    """Its name still counts, whatever the mark behind it is part of."""
+    path = put(t.inside + "/removed")
+    for way in ("mprotect", "threads-mprotect"):
+        command = ["/bin/sh", "-c", f"exec 9<{path}; rm {path}; exec {t.program('maps')} {way} /dev/fd/9"]
+        native = t.native(command)
+        equal(native.out, "mapped\n", native)
+        put(path)
+        run = t.run(command, t.wide(execute=["/"], exec_deny=[path]))
+        equal(run.out, "EACCES\n", run)
+        t.one_record(run, kind="exec", op="map", errno="EACCES")
+        put(path)
+
+
+@test
 def write_and_exec_granted(t):
     path = put(t.inside + "/built")
     for rules in (t.wide(execute=[t.bin, "/usr/bin", t.inside]), t.wide()):
