@@ -128,6 +128,9 @@ int explain(const struct policy *policy, const struct access *access, const char
 		printf("  and %zu more\n", count - shown);
 	if (verdict.decision == DECISION_REWRITE)
 		print_target(policy, access);
+	if (verdict.binds_site)
+		printf("  what is sent first must ask for %s (TLS's server name, HTTP's Host)\n",
+		       access->host);
 	if (denied)
 		print_way(policy, access, matches, shown);
 	return denied ? EXIT_FOUND : 0;

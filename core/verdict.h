@@ -29,6 +29,7 @@ struct verdict {
 	const struct rule_source *rule; /* what decided; NULL: no rule matched */
 	bool needs_digest; /* denied, but a rule with a digest could allow it: ask again with
 			    * access.sha256 */
+	bool binds_site; /* allowed, if what is sent first asks for the very host */
 };
 
 /* "allow", "deny", "rewrite", "kill". Static. */

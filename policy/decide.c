@@ -212,6 +212,8 @@ struct verdict policy_decide(const struct policy *policy, const struct access *a
 	}
 	verdict = deny(rewrite ? rewrite : query.allowed, rewrite ? EACCES : 0);
 	verdict.decision = rewrite ? DECISION_REWRITE : DECISION_ALLOW;
+	verdict.binds_site = !rewrite && access->class == CLASS_NETWORK && query.allowed->endpoint &&
+			     endpoint_pattern_binds_site(query.allowed->endpoint, access->endpoint);
 	return verdict;
 }
 

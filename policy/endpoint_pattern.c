@@ -238,7 +238,14 @@ const char *endpoint_pattern_compile(struct memory *memory, const char *text, bo
 		pattern.text = text + 5;
 	} else if (!strncmp(text, "tcp:", 4)) {
 		pattern.udp = false;
+		pattern.site = SITE_ANY;
 		wrong = compile_inet(memory, text + 4, &pattern);
+	} else if (!strncmp(text, "tls:", 4)) {
+		pattern.site = SITE_SAME;
+		wrong = compile_inet(memory, text + 4, &pattern);
+		if (!wrong && (both || pattern.kind != ENDPOINT_HOST))
+			wrong = "\"tls:\" says that a connection must ask for the name that a rule "
+				"allows: expected NAME:PORT behind it, in network.connect";
 	} else if (!strncmp(text, "udp:", 4)) {
 		pattern.tcp = false;
 		pattern.udp = true;
@@ -288,6 +295,16 @@ bool endpoint_pattern_names(const struct endpoint_pattern *pattern, const char *
 		return !strcmp(host, pattern->text);
 	return host_len > len + 1 && host[host_len - len - 1] == '.' &&
 	       !memcmp(host + host_len - len, pattern->text, len);
+}
+
+bool endpoint_pattern_binds_site(const struct endpoint_pattern *pattern,
+				 const struct endpoint *endpoint)
+{
+	enum { HTTPS = 443 };
+
+	return pattern->kind == ENDPOINT_HOST && endpoint->transport == TRANSPORT_TCP &&
+	       (pattern->site == SITE_SAME ||
+		(pattern->site == SITE_BY_PORT && endpoint->port == HTTPS));
 }
 
 static bool transport_listed(const struct endpoint_pattern *pattern, enum transport transport)

@@ -21,6 +21,8 @@ struct endpoint_pattern {
 	/* ENDPOINT_ADDRESS (and ENDPOINT_HOST: transports and ports) */
 	bool tcp;
 	bool udp;
+	/* ENDPOINT_HOST: is the site that a connection asks for compared with the name? */
+	enum { SITE_BY_PORT, SITE_ANY, SITE_SAME } site;
 	bool any_address;       /* "*" */
 	bool v4;
 	struct in6_addr address; /* IPv4 as v4-mapped */
@@ -36,10 +38,11 @@ struct endpoint_pattern {
 };
 
 /*
- * Compiles "[tcp:|udp:]ADDRESS[/BITS]:PORTS", "[IPV6]:PORTS", "NAME:PORTS",
+ * Compiles "[tcp:|udp:]ADDRESS[/BITS]:PORTS", "[IPV6]:PORTS", "[tls:]NAME:PORTS",
  * "unix:PATH" or "unix:@NAME" (a leading "!" taken off). Without a transport it
  * is TCP, and UDP as well when `both` is set: what a deny names is denied however
- * it is reached. Returns NULL, or what is wrong, in words.
+ * it is reached. "tls:" is TCP, for names in a list that allows. Returns NULL, or what is wrong,
+ * in words.
  */
 const char *endpoint_pattern_compile(struct memory *memory, const char *text, bool both,
 				     struct endpoint_pattern *ret);
@@ -52,7 +55,14 @@ const char *endpoint_pattern_compile(struct memory *memory, const char *text, bo
 bool endpoint_pattern_match(const struct endpoint_pattern *pattern,
 			    const struct endpoint *endpoint, const char *host);
 
-/* The same for ENDPOINT_HOST, whatever the port and the protocol. */
+/*
+ * Must a connection that the pattern allows ask for the very host (TLS's SNI, HTTP's Host)? With "tls:"
+ * always, with "tcp:" never, and where nothing is said if it goes to port 443.
+ */
+bool endpoint_pattern_binds_site(const struct endpoint_pattern *pattern,
+				 const struct endpoint *endpoint);
+
+/* endpoint_pattern_match() for ENDPOINT_HOST, whatever the port and the protocol. */
 bool endpoint_pattern_names(const struct endpoint_pattern *pattern, const char *host);
 
 #endif

@@ -46,7 +46,7 @@ static bool try_port(struct lookup *lookup, unsigned int port, struct verdict *r
 		const struct verdict verdict = policy_decide(lookup->policy, &access);
 
 		if (verdict.decision != DECISION_DENY) {
-			*ret = (struct verdict){DECISION_ALLOW, 0, verdict.rule, false};
+			*ret = (struct verdict){.decision = DECISION_ALLOW, .rule = verdict.rule};
 			return true;
 		}
 		if (verdict.rule && lookup->named)

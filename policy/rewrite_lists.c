@@ -103,7 +103,13 @@ static bool compile_given(struct loader *loader, const struct document *document
 		return compile_path(loader, document, node, 5, rule);
 	pattern = memory_alloc(loader->memory, sizeof(*pattern));
 	rule->endpoint = pattern;
-	return compile_endpoint(loader, document, node, 0, false, pattern);
+	if (!compile_endpoint(loader, document, node, 0, false, pattern))
+		return false;
+	if (pattern->site == SITE_SAME)
+		loader_fault(loader, document, node,
+			     "bad endpoint '%s': a rewrite does not look into a connection; leave "
+			     "\"tls:\" out", node->value);
+	return pattern->site != SITE_SAME;
 }
 
 static bool set_unix_target(struct endpoint *ret, const char *literal)

@@ -10,6 +10,7 @@
 #include "supervisor/dns_stub.h"
 #include "supervisor/net_dial.h"
 #include "supervisor/net_hosts.h"
+#include "supervisor/net_site.h"
 #include "supervisor/session.h"
 
 enum { DNS_PORT = 53 };
@@ -120,8 +121,8 @@ static bool permit_name(struct call *call, const struct tool_address *address, e
 	return call_permit(call, &ask, ret);
 }
 
-static bool is_allowed(struct call *call, const struct tool_address *address, enum access_op op,
-		       const char *name)
+static struct verdict decide_name(struct call *call, const struct tool_address *address,
+				  enum access_op op, const char *name)
 {
 	const struct endpoint endpoint = nameless(address);
 	const struct access access = {
@@ -131,7 +132,7 @@ static bool is_allowed(struct call *call, const struct tool_address *address, en
 		.host = name,
 	};
 
-	return policy_decide(call->session->policy, &access).decision != DECISION_DENY;
+	return policy_decide(call->session->policy, &access);
 }
 
 static bool is_udp(const struct tool_address *address)
@@ -205,6 +206,7 @@ bool net_name_connect(struct call *call, struct tool_socket *socket, struct tool
 		      struct reply *ret)
 {
 	const char *name;
+	struct verdict verdict;
 	struct net_dial dial;
 
 	if (!call->session->dns)
@@ -218,14 +220,15 @@ bool net_name_connect(struct call *call, struct tool_socket *socket, struct tool
 	name = net_name_of(call, address);
 	if (!name)
 		return false;
-	if (is_udp(address) && !is_allowed(call, address, OP_CONNECT, name) &&
-	    !call->session->observe) {
+	verdict = decide_name(call, address, OP_CONNECT, name);
+	if (is_udp(address) && verdict.decision == DECISION_DENY && !call->session->observe) {
 		*ret = connect_sink(call, socket, address, name);
 		return true;
 	}
 	if (permit_name(call, address, OP_CONNECT, name, ret)) {
 		dial = dial_of(address, OP_CONNECT, name);
-		*ret = net_dial_connect(call, socket, &dial);
+		*ret = verdict.binds_site ? net_site_connect(call, socket, &dial)
+					  : net_dial_connect(call, socket, &dial);
 	}
 	return true;
 }

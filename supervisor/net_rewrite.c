@@ -13,8 +13,8 @@
 #include "supervisor/net_dial.h"
 #include "supervisor/net_name.h"
 #include "supervisor/net_peers.h"
+#include "supervisor/net_relay.h"
 #include "supervisor/pool.h"
-#include "supervisor/relay.h"
 #include "supervisor/session.h"
 
 struct rewrite {
@@ -160,71 +160,12 @@ static struct reply connect_to(struct call *call, const struct tool_socket *sock
 	return net_connect(call, socket, (const struct sockaddr *)&addr, len);
 }
 
-/* A listener of ours of the tool's family; the address that leads to it. */
-static int open_listener(const struct tool_socket *socket, struct sockaddr_storage *ret,
-			 socklen_t *ret_len)
-{
-	const bool is_inet = socket->domain != AF_UNIX;
-	const struct net_peer loopback = {
-		.address = {.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}},
-	};
-	AUTO_CLOSE int fd = tool_socket_own(is_inet ? AF_INET : AF_UNIX);
-	struct net_peer local;
-
-	if (fd < 0)
-		return -errno;
-	if (is_inet)
-		net_peer_write(&loopback, AF_INET, ret, ret_len);
-	else
-		*ret_len = offsetof(struct sockaddr_un, sun_path); /* a free abstract name */
-	ret->ss_family = is_inet ? AF_INET : AF_UNIX;
-	if (bind(fd, (const struct sockaddr *)ret, *ret_len) < 0 || listen(fd, 1) < 0)
-		return -errno;
-	*ret_len = sizeof(*ret);
-	if (getsockname(fd, (struct sockaddr *)ret, ret_len) < 0)
-		return -errno;
-	if (is_inet && net_peer_from(ret, *ret_len, &local))
-		net_peer_write(&local, socket->domain, ret, ret_len);
-	return TAKE_FD(fd);
-}
-
-/* Connects the tool's socket to us, and hands the connection to the relay with its other end. */
-static struct reply connect_relay(struct call *call, const struct tool_socket *socket,
-				  const struct tool_address *address, int other)
-{
-	struct sockaddr_storage addr = {0};
-	AUTO_CLOSE int upstream = other;
-	AUTO_CLOSE int listener = -1;
-	AUTO_CLOSE int mine = -1;
-	struct net_peer real;
-	struct reply reply;
-	socklen_t len = 0;
-
-	listener = open_listener(socket, &addr, &len);
-	if (listener < 0)
-		return reply_error(-listener);
-	if (net_peer_from(&addr, len, &real)) {
-		const struct net_peer shown = {
-			.address = address->endpoint.address,
-			.port = address->endpoint.port,
-		};
-
-		net_peers_put(call->session->peers, tool_socket_cookie(socket), &real, &shown);
-	}
-	reply = net_connect(call, socket, (const struct sockaddr *)&addr, len);
-	if (reply.kind == REPLY_ERROR && reply.error != EINPROGRESS)
-		return reply;
-	mine = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (mine < 0 || relay_add(call->session->relay, TAKE_FD(mine), TAKE_FD(upstream)) < 0)
-		return reply_error(ECONNREFUSED);
-	return reply;
-}
-
 static struct reply connect_across(struct call *call, const struct tool_socket *socket,
 				   const struct rewrite *rewrite,
 				   const struct tool_address *address)
 {
 	const struct endpoint *to = &rewrite->target.endpoint;
+	const struct net_dial dial = dial_to(rewrite, address);
 	AUTO_SOCKET struct tool_socket upstream = {
 		.fd = -1,
 		.domain = is_unix(to) ? AF_UNIX : AF_INET6, /* reaches IPv4 as well */
@@ -241,10 +182,12 @@ static struct reply connect_across(struct call *call, const struct tool_socket *
 	}
 	if (upstream.fd < 0)
 		return reply_error(errno);
+	if (net_relay_in_use(call, socket, &reply))
+		return reply;
 	reply = connect_to(call, &upstream, rewrite, address);
 	if (reply.kind != REPLY_VALUE)
 		return reply;
-	return connect_relay(call, socket, address, TAKE_FD(upstream.fd));
+	return net_relay_connect(call, socket, &dial.shown, TAKE_FD(upstream.fd), NULL);
 }
 
 /* Can the tool's own socket have the other end? */

@@ -18,8 +18,8 @@ int net_state_open(struct session *session, struct error *err)
 	int error;
 
 	session->peers = rewrites || names ? net_peers_new() : NULL;
-	session->relay = rewrites ? relay_new() : NULL;
-	if (((rewrites || names) && !session->peers) || (rewrites && !session->relay))
+	session->relay = rewrites || names ? relay_new() : NULL;
+	if ((rewrites || names) && (!session->peers || !session->relay))
 		return error_set(err, ENOMEM, "cannot start");
 	if (!names)
 		return 0;
@@ -36,4 +36,12 @@ int net_state_open(struct session *session, struct error *err)
 int net_state_start(struct session *session, struct error *err)
 {
 	return session->dns ? dns_stub_start(session->dns, err) : 0;
+}
+
+void net_state_finish(struct session *session)
+{
+	enum { LAST_BYTES_MS = 2000 };
+
+	if (!session_is_over(session))
+		relay_finish(session->relay, LAST_BYTES_MS);
 }

@@ -18,4 +18,7 @@ int net_state_open(struct session *session, struct error *err);
  * *err. */
 int net_state_start(struct session *session, struct error *err);
 
+/* After the tool's end: lets what it has sent go on to where it was sent. */
+void net_state_finish(struct session *session);
+
 #endif

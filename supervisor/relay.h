@@ -2,20 +2,47 @@
 #ifndef PROCTOR_SUPERVISOR_RELAY_H
 #define PROCTOR_SUPERVISOR_RELAY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /*
- * Carries bytes between two stream sockets in both directions, for connections that the tool's own
- * socket cannot have (a TCP socket whose other end is a unix socket). A thread of its own, which
- * starts with the first pair; bytes go through pipes (splice(2)) and are never looked at.
+ * Connections of the tool that end at us and go on at another socket of ours: one thread moves the bytes
+ * between both with splice(2), without copying them, and passes on the ends of the streams. What breaks
+ * at one end is reset at the other.
  */
 struct relay;
 
-/* Returns NULL when there is no memory. */
+enum { RELAY_FIRST_MAX = 32768 };
+
+enum relay_word { RELAY_WAIT, RELAY_PASS, RELAY_REFUSE };
+
+/*
+ * Looks at what the tool sends first, before any of it goes on. What comes from the other end is never
+ * held back. Called by the relay's thread.
+ */
+struct relay_gate {
+	/*
+	 * `data`: the first `len` bytes; `whole`: there will be no more. Returns RELAY_WAIT for more of
+	 * them, RELAY_PASS, or RELAY_REFUSE: then the `farewell` is sent to the tool, and nothing more
+	 * goes on.
+	 */
+	enum relay_word (*look)(struct relay_gate *gate, const unsigned char *data, size_t len,
+				bool whole);
+	void (*release)(struct relay_gate *gate);
+	const char *farewell;
+	size_t farewell_len;
+};
+
+/* Returns NULL when there is no memory. The thread starts with the first connection. */
 struct relay *relay_new(void);
 
 /*
- * Carries bytes between `a` and `b`, which it takes, whatever it returns, until both have ended; the
- * end of one direction is passed on. Any thread may call. 0 or a negative errno.
+ * Joins `tool`, accepted from the tool, and `other`, which may still be on its way to be connected. Takes
+ * both, and the gate (NULL: none), also on failure. 0 or a negative errno.
  */
-int relay_add(struct relay *relay, int a, int b);
+int relay_add(struct relay *relay, int tool, int other, struct relay_gate *gate);
+
+/* Waits until all that the tool has sent has gone on, for so many milliseconds. NULL is fine. */
+void relay_finish(struct relay *relay, int timeout_ms);
 
 #endif

@@ -90,7 +90,7 @@ struct session {
 	struct dns_client *resolvers;
 	struct net_hosts *hosts;
 	struct net_peers *peers; /* also for network.rewrite */
-	struct relay *relay;     /* NULL: no network.rewrite */
+	struct relay *relay;     /* NULL: neither names nor rewrites */
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

@@ -584,6 +584,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	audit_hurry(supervisor.session.audit);
 	end_tree(&supervisor);
 	pool_settle(supervisor.session.pool);
+	net_state_finish(&supervisor.session);
 	if (supervisor.capture)
 		capture_finish(supervisor.capture, !supervisor.ended || supervisor.timed_out);
 	if (supervisor.ended && !supervisor.timed_out)

@@ -116,8 +116,8 @@ class World:
         self._serve(Site6((SITE6, 80), Site))
         context = certificate(self.folder)
         self.tls = context is not None
-        if context:
-            server = http.server.ThreadingHTTPServer((SITE, TLS_PORT), Site)
+        for port in (443, TLS_PORT) if context else ():
+            server = http.server.ThreadingHTTPServer((SITE, port), Site)
             server.socket = context.wrap_socket(server.socket, server_side=True)
             self._serve(server)
 

@@ -29,7 +29,7 @@ from net_harness import LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check
 
 TIMEOUT = 60
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
-RULES = ["good.example:80", f"good.example:{TLS_PORT}", "two.example:80", "six.example:80",
+RULES = ["good.example:80", f"tls:good.example:{TLS_PORT}", "two.example:80", "six.example:80",
          "alias.example:*", "turn.example:80", "*.wild.example:80", "b\u00fccher.example:80",
          "private.example:80", "home.example:80", "meta.example:80", "mixed.example:80",
          "udp:good.example:5000", "hosted.example:80", "inner.example:80", "localhost:80",
@@ -106,11 +106,11 @@ class Bench:
             records = [json.loads(line) for line in file]
         return run, [record for record in records if record["event"] == event]
 
-    def same(self, command, contains, rules=None):
+    def same(self, command, contains, rules=None, **more):
         """It says the same as natively, and nothing is blocked."""
-        native = self.native(command)
+        native = self.native(command, **more)
         check(contains in native.stdout, "natively:", native.stdout)
-        run, records = self.inside(command, rules)
+        run, records = self.inside(command, rules, **more)
         check(run.stdout == native.stdout and run.returncode == native.returncode,
               f"\n--- native\n{native.stdout}--- inside\n{run.stdout}{records}")
         check(not records, "blocked:", records)
@@ -554,6 +554,132 @@ def numbers_are_addresses(b):
     for text in ("0x7f000001", "2130706433", "017700000001", "127.1"):
         b.refused(curl(text), "/x", policy(["good.example:80"]), op="connect",
                   endpoint="tcp:127.0.0.1:80", host=None)
+
+
+# --------------------------------------------------------------------------- sites
+
+SITE_CLIENT = f'''import socket, ssl, sys
+context = ssl.create_default_context(); context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+def get(s, host):
+    s.sendall(f"GET /x HTTP/1.0\\r\\nHost: {{host}}\\r\\n\\r\\n".encode()); got = b""
+    while piece := s.recv(65536): got += piece
+    return got[9:12] + got[-30:]
+def tls(to, name, port=443, wait=None):
+    try:
+        s = socket.create_connection((to, port), wait)
+        s = context.wrap_socket(s, server_hostname=name); print(get(s, to), s.getpeername()[1])
+    except (OSError, ssl.SSLError) as error: print(getattr(error, "reason", error))
+def plain(to, host, port=80):
+    try: print(get(socket.create_connection((to, port)), host))
+    except OSError as error: print(error)
+def raw(to, data, port=443):
+    try:
+        s = socket.create_connection((to, port)); s.sendall(data); print(s.recv(99)[:3])
+    except OSError as error: print(error)
+'''
+BOUND = ["good.example:443", f"tls:good.example:{TLS_PORT}", "tls:two.example:80",
+         "tcp:six.example:80"]
+
+
+@test
+def sites(b):
+    """Where a rule binds the site, a connection to an allowed name asks for that very name."""
+    if not b.world.tls:
+        print("skipped: openssl is not here")
+        return
+    rules = policy(BOUND)
+
+    def same(line, contains="200"):
+        b.same(python(SITE_CLIENT + line), contains, rules)
+
+    def refused(line, natively, detail, says, host="good.example", **fields):
+        run = b.refused(python(SITE_CLIENT + line), natively, rules, op="connect", host=host,
+                        detail=detail, errno="ECONNRESET", **fields)
+        check(says in run.stdout, says, "not in", run.stdout)
+
+    same('tls("good.example", "good.example")')
+    same('tls("good.example", "GOOD.example", wait=10)')
+    same(f'tls("good.example", "good.example", {TLS_PORT})')
+    same('plain("two.example", "two.example")')
+    same('plain("two.example", "TWO.example:80")')
+    refused('tls("good.example", "evil.example")', "200", "TLS asks for evil.example on this connection",
+            "ACCESS_DENIED", endpoint="tcp:good.example:443",
+            rule={"source": b.dir + "/policy.yaml:1", "text": "good.example:443"})
+    refused(f'tls("good.example", "two.example", {TLS_PORT}, 10)', "200",
+            "TLS asks for two.example on this connection", "ACCESS_DENIED")
+    refused('tls("good.example", None)', "200", "TLS names no host on this connection",
+            "ACCESS_DENIED")
+    refused('plain("two.example", "evil.example")', "200",
+            "HTTP asks for evil.example on this connection", "403", host="two.example")
+    refused('plain("two.example", "")', "200",
+            "neither TLS nor HTTP that names a host; a rule with \"tcp:\" in front lets other "
+            "protocols through", "403", host="two.example")
+    refused('raw("two.example", b"SSH-2.0-x\\r\\n" * 2, 80)', "b'<", "neither TLS nor HTTP that "
+            'names a host; a rule with "tcp:" in front lets other protocols through', "b''", host="two.example")
+    for command in (["curl", "-sSk", "https://good.example/x"],
+                    ["wget", "-qO-", "--no-check-certificate", "https://good.example/x"],
+                    ["node", "--no-warnings", "-e", NODE_HTTP.replace("http", "https") % "good.example"],
+                    ["sh", "-c", "printf 'GET /x HTTP/1.0\\r\\nHost: good.example\\r\\n\\r\\n' | openssl "
+                     "s_client -quiet -connect good.example:443 2>/dev/null | tail -n 1"]):
+        if found(command[0]):
+            b.same(command, "good.example /x", rules)
+        else:
+            print(f"skipped: {command[0]} is not here")
+    run, records = b.inside(python(SITE_CLIENT + 'tls("good.example", "evil.example")'), rules,
+                            options=("-q", "--observe"), event="would_block")
+    check("200" in run.stdout and len(records) == 1, run.stdout, records)
+    run, records = b.inside(python(SITE_CLIENT + 'tls("good.example", "evil.example")'),
+                            policy(["tcp:good.example:443"]))
+    check("200" in run.stdout and not records, run.stdout, records)
+
+
+@test
+def sites_whole_streams(b):
+    """What goes through the relay arrives whole, in both directions, and ends as natively."""
+    rules = policy(["tls:turn.example:82", "tls:good.example:83"])
+    server = socket.create_server((SITE, 82))
+    threading.Thread(target=accept_all, args=(server,), daemon=True).start()
+    code = """import socket, sys, time
+head = b"GET / HTTP/1.1\\r\\nHost: turn.example\\r\\n\\r\\n"
+for blocking in (True, False):
+    s = socket.socket(); s.setblocking(blocking)
+    print(s.connect_ex(("turn.example", 82)) in (0, 115)); s.setblocking(True)
+    data = bytes(range(256)) * 20000
+    s.sendall(head + data); print(s.getpeername()[1], s.connect_ex(("turn.example", 82))); s.shutdown(1)
+    print(b"".join(iter(lambda: s.recv(1 << 20), b"")) == head + data)
+s = socket.socket()
+print(s.connect_ex(("good.example", 83)))
+s = socket.socket(); s.setsockopt(6, 30, 1); s.connect(("turn.example", 82)); s.sendall(head); s.shutdown(1)
+print(s.recv(99) == head)
+# The last bytes of a tool that ends.
+s = socket.create_connection(("turn.example", 82)); s.sendall(head + b"last words")
+"""
+    with socket.create_server((SITE, 83)) as closed:
+        closed.close()
+    run, records = b.inside(python(code), rules)
+    check(run.stdout == "True\n82 106\nTrue\nTrue\n82 0\nTrue\n111\nTrue\n" and not records, run.stdout, records)
+    deadline = time.monotonic() + patient(10)
+    while not any(data.endswith(b"last words") for data in STREAMS) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    check(any(data.endswith(b"last words") for data in STREAMS), "the last bytes are lost")
+    server.close()
+
+
+STREAMS = []
+
+
+def accept_all(server):
+    """Sends back what each connection sent, once that is whole."""
+    def serve(conn):
+        with conn, contextlib.suppress(OSError):
+            data = b"".join(iter(lambda: conn.recv(1 << 20), b""))
+            STREAMS.append(data)
+            conn.sendall(data)
+    with contextlib.suppress(OSError):
+        while True:
+            conn, _ = server.accept()
+            threading.Thread(target=serve, args=(conn,), daemon=True).start()
 
 
 # ------------------------------------------------------------------------ rewrites

@@ -389,6 +389,38 @@ START_TEST(decisions_allocate_nothing)
 }
 END_TEST
 
+static bool binds_site(const struct policy *policy, const char *text)
+{
+	struct endpoint endpoint;
+	char host[HOST_NAME_SIZE];
+	const struct access access = {.class = CLASS_NETWORK, .op = OP_CONNECT,
+				      .endpoint = &endpoint, .host = host};
+
+	ck_assert_int_eq(endpoint_parse_named(&endpoint, host, text), 0);
+	return policy_decide(policy, &access).binds_site;
+}
+
+START_TEST(sites)
+{
+	struct policy *policy = load_good("version: 1\nnetwork:\n"
+				     "  connect: [\"a.example:*\", \"tcp:b.example:443\", "
+				     "\"tls:*.c.example:1-9\", \"udp:a.example:443\", "
+				     "\"d.example:443\", \"1.2.3.4:443\"]\n"
+				     "  deny: [\"d.example:443\"]\n"
+				     "  rewrite: [{connect: \"e.example:443\", to: \"1.2.3.4:1\"}]\n");
+
+	ck_assert(binds_site(policy, "a.example:443"));
+	ck_assert(!binds_site(policy, "a.example:80"));
+	ck_assert(!binds_site(policy, "udp:a.example:443"));
+	ck_assert(!binds_site(policy, "b.example:443"));
+	ck_assert(binds_site(policy, "x.c.example:5"));
+	ck_assert(!binds_site(policy, "d.example:443"));
+	ck_assert(!binds_site(policy, "e.example:443"));
+	ck_assert(!binds_site(policy, "1.2.3.4:443"));
+	policy_free(policy);
+}
+END_TEST
+
 START_TEST(environment)
 {
 	expect_environment("version: 1\n",
@@ -424,6 +456,7 @@ int main(void)
 	tcase_add_test(tests, suggestions);
 	tcase_add_test(tests, suggestion_is_cut);
 	tcase_add_test(tests, endpoints_without_text);
+	tcase_add_test(tests, sites);
 	tcase_add_test(tests, environment);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
