@@ -28,7 +28,7 @@ static uint32_t take_number(struct view *view, size_t bytes)
 {
 	uint32_t value = 0;
 
-	if (view->left < bytes) {
+	if (view->bad || view->left < bytes) {
 		view->bad = true;
 		return 0;
 	}
@@ -43,7 +43,7 @@ static struct view take_bytes(struct view *view, size_t count)
 {
 	struct view part = {.at = view->at, .left = count};
 
-	if (view->left < count) {
+	if (view->bad || view->left < count) {
 		view->bad = true;
 		return (struct view){.bad = true};
 	}

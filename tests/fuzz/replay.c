@@ -5,9 +5,10 @@
  * tests; what clang's search finds goes into the corpus.
  *
  * The corpus is the folders of fuzz_corpus, relative to $srcdir. Of a table *.bad the cases are
- * inputs by themselves. FUZZ_RUNS and FUZZ_SEED in the environment give the number of inputs that
+ * inputs by themselves; *.hex are hexadecimal digits, with comments from '#' to the end of a line. FUZZ_RUNS and FUZZ_SEED in the environment give the number of inputs that
  * are made, and the seed.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>
@@ -73,6 +74,26 @@ static void add_cases(struct corpus *corpus, char *text)
 	}
 }
 
+/* Puts the bytes in the place of their digits. Returns how many. */
+static size_t decode_hex(char *text)
+{
+	size_t digits = 0;
+	unsigned int value = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (*at == '#')
+			at += strcspn(at, "\n");
+		if (!isxdigit((unsigned char)*at))
+			continue;
+		value = value << 4 | (unsigned int)(isdigit((unsigned char)*at)
+							     ? *at - '0'
+							     : tolower((unsigned char)*at) - 'a' + 10);
+		if (++digits % 2 == 0)
+			text[digits / 2 - 1] = (char)value;
+	}
+	return digits / 2;
+}
+
 static void add_file(struct corpus *corpus, const char *path)
 {
 	AUTO_FILE FILE *in = fopen(path, "r");
@@ -87,6 +108,8 @@ static void add_file(struct corpus *corpus, const char *path)
 		return;
 	if (!strcmp(path + strlen(path) - 4, ".bad"))
 		add_cases(corpus, text);
+	else if (!strcmp(path + strlen(path) - 4, ".hex"))
+		add_input(corpus, text, decode_hex(text));
 	else
 		add_input(corpus, text, (size_t)len);
 }

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libFuzzer: DNS messages of the tool and of a resolver. `make fuzz-dns`. */
+/* DNS messages of the tool and of a resolver. */
+#include "tests/fuzz/net.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/dns_message.h"
 
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
 static unsigned char out[DNS_MESSAGE_MAX];
-
-static void check(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* What was answered has the question in it, and no more room than there was. */
 static void check_answer(const struct dns_query *query, const unsigned char *message, size_t len,
@@ -35,7 +29,7 @@ static void check_answer(const struct dns_query *query, const unsigned char *mes
 }
 
 /* The first two bytes say where the query ends and the reply begins. */
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+void fuzz_dns(const unsigned char *data, size_t size)
 {
 	static const unsigned char address[16];
 	const struct dns_answer answers[] = {
@@ -48,12 +42,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	size_t query_len, len;
 
 	if (size < 2)
-		return 0;
+		return;
 	query_len = (size_t)(data[0] << 8 | data[1]) % (size - 1);
 	data += 2;
 	size -= 2;
 	if (dns_parse_query(data, query_len, &query) < 0)
-		return 0;
+		return;
 	check(strlen(query.name) < sizeof(query.name) && strlen(query.name) > 0);
 	check(query.question_len <= DNS_WIRE_NAME_MAX + 4);
 	(void)dns_reverse_address(query.name, reverse);
@@ -66,5 +60,4 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	len = dns_forward(&query, data, data + query_len, size - query_len, out, DNS_UDP_SIZE);
 	if (len)
 		check_answer(&query, data, len, DNS_UDP_SIZE);
-	return 0;
 }
