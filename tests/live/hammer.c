@@ -5,15 +5,18 @@
  * hammer victim FOLDER            mediated calls of all kinds until it is killed
  * hammer forks N FOLDER           N processes at once, each a few calls
  * hammer threads N FOLDER         N threads at once, each a few calls
+ * hammer bomb N FOLDER            N processes that fork and make calls, and do not end
  * hammer fifo PATH restart|plain  opens a FIFO; an alarm comes, with SA_RESTART or without
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -125,6 +128,34 @@ static int forks(long count)
 	return bad != 0;
 }
 
+/* Each has a thread that makes calls, and forks as long as there is anything left to fork. */
+static int bomb(long count)
+{
+	atomic_long *left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+
+	atomic_init(left, count);
+	for (int sig = 1; sig < SIGRTMIN; sig++)
+		signal(sig, SIG_IGN);
+	for (;;) {
+		long mine = atomic_fetch_sub(left, 1);
+
+		if (mine == 1) {
+			printf("all\n");
+			fflush(stdout);
+		}
+		if (mine <= 0)
+			pause();
+		if (fork() != 0)
+			continue;
+		if (mine % 3 == 0)
+			setsid();
+		if (pthread_create(&thread, NULL, victim, NULL))
+			return 91;
+	}
+}
+
 static void *short_thread(void *argument)
 {
 	char own[32];
@@ -185,6 +216,8 @@ int main(int argc, char **argv)
 		return forks(atol(argv[2]));
 	if (!strcmp(what, "threads"))
 		return threads(atol(argv[2]));
+	if (!strcmp(what, "bomb"))
+		return bomb(atol(argv[2]));
 	if (!strcmp(what, "fifo"))
 		return fifo(argv[2], !strcmp(argv[3], "restart"));
 	if (!strcmp(what, "victim")) {

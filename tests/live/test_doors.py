@@ -209,6 +209,44 @@ def own_filter(t):
     equal(found[1], "-EFAULT", run)
 
 
+FILTERS = """
+import ctypes, errno, sys
+libc = ctypes.CDLL(None, use_errno=True)
+class Program(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+def install(code, flags):
+    # LD nr; JEQ mkdir: `code`, else ALLOW
+    text = b"".join(op.to_bytes(2, "little") + bytes((yes, no)) + k.to_bytes(4, "little")
+                    for op, yes, no, k in ((0x20, 0, 0, 0), (0x15, 0, 1, 83), (0x06, 0, 0, code),
+                                           (0x06, 0, 0, 0x7fff0000)))
+    program = Program(4, text)
+    found = libc.syscall(317, 1, flags, ctypes.byref(program))
+    return errno.errorcode[ctypes.get_errno()] if found < 0 else "done"
+def attempt():
+    ctypes.set_errno(0)
+    found = libc.mkdir(b"../out/new", 0o755)
+    return errno.errorcode[ctypes.get_errno()] if found < 0 else "made"
+libc.prctl(38, 1, 0, 0, 0)
+for name, code, flags in (("allow", 0x7fff0000, 0), ("log", 0x7ffc0000, 0), ("trace", 0x7ff00000, 0),
+                          ("listener", 0x7fc00000, 8), ("own errno", 0x50000 | 75, 0))[:int(sys.argv[1])]:
+    print(name, install(code, flags), attempt(), flush=True)
+"""
+
+
+@test(once=True)
+def own_filters_that_are_real(t):
+    """Nothing that a filter of the tool's says about a call counts more than ours does."""
+    command = ["/usr/bin/python3", "-S", "-c", FILTERS]
+    native = t.native([*command, "3"])  # behind a listener of its own nobody would answer it
+    equal(native.out.splitlines()[:3], ["allow done made", "log done EEXIST", "trace done ENOSYS"])
+    os.rmdir(t.outside + "/new")
+    run = t.run([*command, "5"], t.wide())
+    equal(run.out.splitlines(), ["allow done EACCES", "log done EACCES", "trace done EACCES",
+                                 "listener EBUSY EACCES", "own errno done EOVERFLOW"], run)
+    equal([record["syscall"] for record in run.blocked], ["mkdir"] * 4, run)
+    check(not os.path.exists(t.outside + "/new"), "it was made")
+
+
 # ------------------------------------------------------------------ strangers and the supervisor
 
 class Victim:
@@ -358,6 +396,39 @@ def the_supervisor(t):
     t.validate(log)
     run_records = sum(1 for _ in open(log, encoding="utf-8")) - 2
     equal(run_records, len(statements), "records")
+
+
+SIBLINGS = """
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_PARENT = 0x8000
+for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGUSR1, 0):
+    if libc.syscall(56, CLONE_PARENT | number, 0, 0, 0, 0) == 0:
+        os._exit(0)
+libc.prctl(1, 0, 0, 0, 0)
+time.sleep(0.1)
+try:
+    os.mkdir("../out/new")
+except PermissionError:
+    print("still refused")
+"""
+
+
+@test(once=True)
+def signals_by_way_of_the_kernel(t):
+    """A child's end tells its parent: of a sibling of the tool's first process that is the supervisor."""
+    run = t.run(["/usr/bin/python3", "-S", "-c", SIBLINGS], t.wide())
+    equal((run.code, run.out), (0, "still refused\n"), run)
+    t.one_record(run, syscall="mkdir")
+    # A timer or a descriptor that signals somebody else than its owner.
+    with Victim() as victim:
+        event = blob(struct.pack("=QiiI", 0, signal.SIGKILL, 4, victim) + bytes(44))
+        statements = [call("timer_create", 1, event, out(8))]
+        native = t.calls(statements, native=True)[0]
+        equal(native, ["-EINVAL"], "the kernel's own rule")
+        found, run = t.calls(statements, t.wide())
+        equal((found, run.blocked), (native, []), run)
+        check(is_alive(victim), "it was ended")
 
 
 @test

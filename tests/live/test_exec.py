@@ -3,10 +3,13 @@
 """Execution: what a policy does not allow does not make one step, however it is started."""
 import os
 import shutil
+import struct
+import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
-from harness import AT_FDCWD, LONG, WILD, array, call, check, equal, main, test
+from harness import (AT_FDCWD, LONG, WILD, Skip, array, call, check, children, equal, main, test)
 
 WAYS = ("execve", "thread", "siblings", "vfork", "spawn", "fd", "fd-path", "liar")
 
@@ -321,6 +324,70 @@ def exec_records(t):
     equal(execs[0]["parent_exec_id"], 0)
     for record in execs[1:]:
         equal(record["parent_exec_id"], execs[0]["exec_id"], record)
+
+
+def small_elf32():
+    """exit(42) by int 0x80."""
+    code = b"\xb8\x01\0\0\0\xbb\x2a\0\0\0\xcd\x80"
+    start, base = 52 + 32, 0x8048000
+    header = struct.pack("<4s5B7x2H5I6H", b"\x7fELF", 1, 1, 1, 0, 0, 2, 3, 1, base + start, 52, 0, 0,
+                         52, 32, 1, 0, 0, 0)
+    size = start + len(code)
+    return header + struct.pack("<8I", 1, 0, base, base, size, size, 5, 4096) + code
+
+
+@test(once=True)
+def programs_for_32_bits(t):
+    """They start, and end with their first call."""
+    path = t.inside + "/elf32"
+    with open(path, "wb") as file:
+        file.write(small_elf32())
+    os.chmod(path, 0o755)
+    command = ["/bin/sh", "-c", f"{path}; echo $?"]
+    native = t.native(command)
+    if native.out != "42\n":
+        raise Skip("this kernel runs none: " + native.out)
+    run = t.run(command, t.wide())
+    equal(run.out, "137\n", run)
+    record = t.one_record(run, kind="system", op="call")
+    check("32-bit and x32" in record["detail"], record)
+
+
+@test
+def many_execs_leave_nothing(t):
+    """Descriptors, memory, threads and processes after N execs are what they were before."""
+    count = int(os.environ.get("EXECS", "100000" if LONG else "400"))
+    loop = f"{t.program('execs')} loop {t.program('one')} {count}"
+    text = f"{loop}; echo half; read x; {loop}; echo end; read x"
+    line, log = t.command(["/bin/sh", "-c", text], t.wide(exec_deny=["/nowhere"]))
+    process = t.spawn(line, stdin=subprocess.PIPE)
+    seen = []
+    try:
+        for word in ("half", "end"):
+            began = time.monotonic()
+            equal(process.stdout.readline(), word + "\n")
+            took = time.monotonic() - began
+            supervisor = children(process.pid)[0]
+            time.sleep(0.3)
+            with open(f"/proc/{supervisor}/status", encoding="ascii") as file:
+                status = dict(line.split(":\t", 1) for line in file)
+            descriptors = len(os.listdir(f"/proc/{supervisor}/fd")) if t.root else 0
+            seen.append((descriptors, len(children(supervisor)), int(status["Threads"]),
+                         int(status["RssAnon"].split()[0])))
+            if count > 400:
+                print(f"{count} execs in {took:.0f} s: descriptors, children, threads, kB", seen[-1],
+                      flush=True)
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        process.communicate(timeout=30)
+        equal(process.returncode, 0)
+        check(seen[1][0] <= seen[0][0] and seen[1][1] <= seen[0][1], seen)
+        grown = max(0, seen[1][2] - seen[0][2])  # the pool, on a busy machine
+        check(grown <= 4 and seen[1][3] <= seen[0][3] + 600 * (1 + grown), seen)
+    finally:
+        process.kill()
+        process.wait()
+    t.validate(log)
 
 
 @test

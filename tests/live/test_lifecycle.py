@@ -394,6 +394,43 @@ def terminal_stop_by_itself(t):
     on_terminal(t, "kill -STOP $$; echo back", act)
 
 
+STEAL = ("import fcntl, os, sys, termios\n"
+         "if os.fork() == 0:\n"
+         "    os.setsid()\n"
+         "    for steal in (0, 1):\n"
+         "        try:\n"
+         "            fcntl.ioctl(0, termios.TIOCSCTTY, steal)\n"
+         "            print('taken', steal)\n"
+         "        except OSError as error:\n"
+         "            print('refused', error.errno)\n"
+         "    try:\n"
+         "        fcntl.ioctl(0, termios.TIOCSTI, b'x')\n"
+         "        print('typed')\n"
+         "    except OSError as error:\n"
+         "        print('not typed')\n"
+         "else:\n"
+         "    os.wait()\n"
+         "    print('end', flush=True)\n")
+
+
+@test(once=True)
+def terminal_stolen(t):
+    """TIOCSCTTY takes the caller's terminal only with a capability that even root's tool has not."""
+    command = ["/usr/bin/python3", "-S", "-c", STEAL]
+    line, _ = t.command(command, t.wide(write=["/dev", t.inside]))
+    for words, expected in ((command, "taken 1" if t.root else "refused 1"), (line, "refused 1")):
+        terminal = Terminal(words, t)
+        try:
+            terminal.expect("end", 20)
+            check(terminal.text.count(b"refused 1") + terminal.text.count(b"taken 1") == 2,
+                  terminal.text)
+            check(expected.encode() in terminal.text, words[0], terminal.text)
+            if words is line:
+                check(b"taken" not in terminal.text and b"not typed" in terminal.text, terminal.text)
+        finally:
+            terminal.close()
+
+
 @test
 def terminal_input(t):
     """Its own terminal, read line by line; /dev/tty is it."""
@@ -439,6 +476,43 @@ def supervisor_killed(t):
     code, _, stderr = finish(process)
     equal(code, 125, stderr)
     check("proctor: " in stderr, stderr)
+
+
+STUBBORN = """
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None)
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, 32, 33}:
+    signal.signal(number, signal.SIG_IGN)
+libc.prctl(1, 0, 0, 0, 0)   # PR_SET_PDEATHSIG
+libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+for i in range(6):
+    if os.fork() == 0:
+        if i % 2:
+            os.setsid()
+        if i > 3:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if os.fork() == 0 or i % 3:
+            while True:
+                time.sleep(100)
+        os._exit(0)
+print("ready", flush=True)
+while True:
+    time.sleep(100)
+"""
+
+
+@test(once=True)
+def supervisor_killed_before_a_stubborn_tree(t):
+    """It wants no signal at its parent's end, is its own orphans' parent, heeds nothing; some stand."""
+    process = start(t, ["/usr/bin/python3", "-S", "-c", STUBBORN])
+    line_of(process)
+    supervisor = children(process.pid)[0]
+    check(wait_until(lambda: sum(state_of(pid) == "T" for pid in descendants(supervisor)) == 2
+                     and len(descendants(supervisor)) >= 9), descendants(supervisor))
+    tree = descendants(supervisor)
+    os.kill(supervisor, signal.SIGKILL)
+    check(gone(tree, patient(1)), "left:", [pid for pid in tree if is_alive(pid)])
+    equal(finish(process)[0], 125)
 
 
 @test

@@ -111,6 +111,42 @@ def many_threads(t):
     equal(run.code, 0, run)
 
 
+def running(word):
+    """Processes that have it in their command lines."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"bomb" in words and word.encode() in words:
+            found.append(int(pid))
+    return found
+
+
+@test
+def bombs(t):
+    """Processes that multiply, leave their sessions, heed no signal and make calls: the time limit
+    holds, and none of them is left."""
+    count = 4000 if LONG else 150
+    line, log = t.command([t.program("hammer"), "bomb", str(count), t.inside], t.wide(),
+                          options=("-q", "--timeout", "60" if LONG else "3"))
+    began = time.monotonic()
+    process = t.spawn(line)
+    try:
+        equal(process.stdout.readline(), "all\n")
+        check(len(running(t.inside)) >= count, "so few:", len(running(t.inside)))
+        process.communicate(timeout=patient(60))
+    finally:
+        process.kill()
+        process.wait()
+    equal(process.returncode, 124)
+    check(time.monotonic() - began < patient(120 if LONG else 10), "it took", time.monotonic() - began)
+    equal(running(t.inside), [])
+    t.validate(log)
+
+
 @test
 def blocked_opens(t):
     """Twenty opens of FIFOs that nobody opens at the other end: the rest goes on."""

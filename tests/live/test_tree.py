@@ -96,6 +96,55 @@ def memory_and_descriptors_of_strangers(t):
         equal({(record["class"], record["op"]) for record in run.blocked}, {("process", "trace")})
 
 
+ORPHAN = """
+import ctypes, os, resource, signal, time
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+    os.write(writer, pid.to_bytes(4, "little"))
+    os._exit(0)
+os.wait()
+pid = int.from_bytes(os.read(reader, 4), "little")
+print(os.getpgid(pid) != os.getpgid(0))
+os.setpriority(os.PRIO_PROCESS, pid, 7)
+os.setpriority(os.PRIO_PGRP, os.getpgid(pid), 9)
+os.sched_setaffinity(pid, {0})
+os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+print(os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), os.sched_getscheduler(pid))
+print(resource.prlimit(pid, resource.RLIMIT_NOFILE, (60, 60))[1] > 60)
+print(resource.prlimit(pid, resource.RLIMIT_NOFILE))
+print(open(f"/proc/{pid}/comm").read().strip(), len(os.readlink(f"/proc/{pid}/exe")) > 0)
+open(f"/proc/{pid}/oom_score_adj", "w").write("500")
+def until(condition):
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+state = lambda: open(f"/proc/{pid}/stat").read().split(") ")[1][0]
+for number, letter in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "S")):
+    os.killpg(os.getpgid(pid), number)
+    print(until(lambda: state() == letter))
+os.kill(pid, signal.SIGTERM)
+print(until(lambda: not os.path.exists(f"/proc/{pid}/fd/0")))
+"""
+
+
+@test(once=True)
+def control_of_orphans(t):
+    """A process whose parents are gone is the tool's all the same, in a session of its own as well."""
+    command = ["/usr/bin/python3", "-S", "-c", ORPHAN]
+    native = t.native(command)
+    check(native.out.startswith("True\n9 {0} 3\nTrue\n(60, 60)\n"), native)
+    for policy in (t.wide(write=["/proc/self", t.inside]),
+                   t.narrow(write=["/proc/self", t.inside])):
+        run = t.run(command, policy)
+        equal((run.code, run.out, run.blocked), (native.code, native.out, []), run)
+
+
 @test(once=True)
 def tracing_takes_a_rule(t):
     needs("strace")
