@@ -3,6 +3,7 @@
 """Two walls stand around the tool, the mediation and Landlock: each refuses alone what both do."""
 import os
 import re
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -124,6 +125,26 @@ def everything_may_be_read(t):
     statements = [call("open", t.outside + "/file", RD), call("open", "/", RD | os.O_DIRECTORY),
                   call("open", t.outside + "/file", WR)]
     equal(walls(t, statements, "landlock", path), ["3", "4", "-EACCES"])
+
+
+@test
+def strangers_in_proc(t):
+    """What /proc tells of processes outside is not the tool's, also where everything may be read."""
+    abi(t)
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        for name in ("environ", "mem", "maps", "fd/0", "root/etc/passwd"):
+            statements = [call("open", f"/proc/{stranger.pid}/{name}", RD)]
+            t.plant()
+            equal(t.calls(statements, native=True)[0], ["3"], name)
+            equal(t.calls(statements, t.wide())[0], ["-EACCES"], name)
+            line, log = t.command([], t.wide())
+            equal(walls(t, statements, "mediation", *line), ["-EACCES"], name)
+            with open(log, encoding="utf-8") as records:
+                equal(sum('"event":"blocked"' in record for record in records), 1, name)
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 @test
