@@ -47,7 +47,7 @@ static void *new_block(struct memory *memory, size_t size)
 void *memory_alloc(struct memory *memory, size_t size)
 {
 	const size_t alignment = _Alignof(max_align_t);
-	const size_t whole = (size + alignment - 1) / alignment * alignment;
+	const size_t whole = (size / alignment + 1) * alignment; /* for no bytes, too */
 	void *piece;
 
 	/* A large piece leaves what is left of the block to the small ones. */
