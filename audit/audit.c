@@ -203,6 +203,17 @@ const char *audit_failure(struct audit *audit)
 	return atomic_load(&audit->error) ? audit->failure : NULL;
 }
 
+uint64_t audit_written(const struct audit *audit)
+{
+	uint64_t written = 0;
+
+	for (size_t i = 0; i < audit->output_count; i++) {
+		if (audit->outputs[i].sink.kind == SINK_FILE)
+			written += atomic_load(&audit->outputs[i].written);
+	}
+	return written;
+}
+
 const char *audit_target(const struct audit *audit, size_t index)
 {
 	return index < audit->output_count ? audit->outputs[index].sink.target : NULL;

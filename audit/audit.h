@@ -179,6 +179,9 @@ uint64_t audit_dropped(const struct audit *audit);
 /* The first error, as "cannot write FILE: reason"; NULL when there is none. */
 const char *audit_failure(struct audit *audit);
 
+/* Bytes written to files so far. */
+uint64_t audit_written(const struct audit *audit);
+
 /* The targets, in the order of audit_config: the path of a log file, "-" or "unix:PATH". NULL
  * behind the last. */
 const char *audit_target(const struct audit *audit, size_t index);

@@ -35,7 +35,7 @@ struct output {
 	struct emitter line;
 	char prev[DIGEST_HEX_SIZE];
 	uint64_t seq;
-	uint64_t written; /* bytes */
+	atomic_ullong written; /* bytes */
 	time_t second;    /* what `date` is the text of */
 	char date[sizeof("2038-01-19T03:14:07")];
 	struct record_counts counts;

@@ -129,7 +129,8 @@ static void put_stack(struct emitter *out, const struct audit_record *record)
 
 void record_write(struct emitter *out, const struct audit_record *record)
 {
-	bool is_call = record_is_call(record->event);
+	const bool is_call = record_is_call(record->event) ||
+			     (record->event == EVENT_LIMIT && record->syscall);
 	size_t arg_len = record->arg_len;
 
 	put_words(out, "event", audit_event_name(record->event));
@@ -150,6 +151,8 @@ void record_write(struct emitter *out, const struct audit_record *record)
 		put_words(out, "decision", decision_name(record->verdict.decision));
 		put_rule(out, record->verdict.rule);
 		put_errno(out, record->verdict.error);
+	} else if (record->verdict.rule) {
+		put_rule(out, record->verdict.rule);
 	}
 	put_name(out, "to", record->to);
 	if (record->actor)

@@ -287,6 +287,15 @@ static void progress(const struct run_config *config, const struct run_outcome *
 	run_metrics_write(config, outcome, &metrics, false);
 }
 
+static void say_limit(const struct run_outcome *outcome)
+{
+	fputs("proctor: the limit ", stderr);
+	terminal_print(stderr, outcome->limit_rule->text, SIZE_MAX);
+	fputs(" (", stderr);
+	terminal_print(stderr, outcome->limit_rule->file, SIZE_MAX);
+	fprintf(stderr, ":%u) was reached; the tool was killed\n", outcome->limit_rule->line);
+}
+
 static void finished(const struct run_config *config, const struct run_outcome *outcome)
 {
 	const int flags = terminal_reclaim(STDERR_FILENO);
@@ -304,6 +313,8 @@ static void finished(const struct run_config *config, const struct run_outcome *
 	if (outcome->timed_out && !chosen.quiet)
 		fprintf(stderr, "proctor: the time limit of %g s was reached; the tool was ended\n",
 			(double)config->wall_limit_ns / 1e9);
+	else if (outcome->limit && !chosen.quiet)
+		say_limit(outcome);
 	if (outcome->killed && !chosen.quiet)
 		fputs("proctor: the tool was killed for a blocked call (on_block: kill)\n", stderr);
 	if (outcome->audit && !chosen.quiet)

@@ -43,8 +43,8 @@ static void fill(struct result *result, const struct run_config *config,
 		},
 		.failure = outcome->failure,
 	};
-	if (outcome->timed_out)
-		result->limit = "wall";
+	if (outcome->limit)
+		result->limit = outcome->limit;
 	else if (outcome->audit && audit_is_full(outcome->audit))
 		result->limit = "log";
 	if (outcome->audit)

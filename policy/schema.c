@@ -41,12 +41,12 @@ const struct key policy_keys[] = {
 	{"env", "set", parse_set},
 
 	{"limits", "wall", parse_duration, .limit = LIMIT_WALL},
-	{"limits", "cpu", parse_duration, .limit = LIMIT_CPU, .pending = true},
-	{"limits", "memory", parse_size, .limit = LIMIT_MEMORY, .pending = true},
-	{"limits", "processes", parse_count, .limit = LIMIT_PROCESSES, .pending = true},
+	{"limits", "cpu", parse_duration, .limit = LIMIT_CPU},
+	{"limits", "memory", parse_size, .limit = LIMIT_MEMORY},
+	{"limits", "processes", parse_count, .limit = LIMIT_PROCESSES},
 	{"limits", "open_files", parse_count, .limit = LIMIT_OPEN_FILES},
 	{"limits", "file_size", parse_size, .limit = LIMIT_FILE_SIZE},
-	{"limits", "disk", parse_size, .limit = LIMIT_DISK, .pending = true},
+	{"limits", "disk", parse_size, .limit = LIMIT_DISK},
 	{"limits", "output", parse_size, .limit = LIMIT_OUTPUT},
 
 	{NULL, "on_block", parse_choice, .words = on_block_words,

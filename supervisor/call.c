@@ -493,6 +493,18 @@ struct reply call_refuse(struct call *call, const struct ask *ask, int error, co
 	return reply_error(error);
 }
 
+struct reply call_refuse_limit(struct call *call, const struct ask *ask, int error,
+			       const struct rule_source *rule, const char *detail)
+{
+	const struct verdict verdict = {.decision = DECISION_DENY, .error = error, .rule = rule};
+
+	if (!call_valid(call))
+		return reply_none();
+	if (!record(call, ask, EVENT_LIMIT, ask->ops[0], &verdict, detail, NULL))
+		return reply_none();
+	return reply_error(error);
+}
+
 void call_record_exec(struct call *call, const char *path)
 {
 	const struct ask ask = {.class = CLASS_EXEC, .path = path};

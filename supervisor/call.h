@@ -130,6 +130,10 @@ bool call_allows_quietly(const struct call *call, const struct access *access);
  */
 struct reply call_refuse(struct call *call, const struct ask *ask, int error, const char *detail);
 
+/* Refuses what would pass a limit, that `rule` sets. As call_refuse(). */
+struct reply call_refuse_limit(struct call *call, const struct ask *ask, int error,
+			       const struct rule_source *rule, const char *detail);
+
 /*
  * Refuses what was decided otherwise than by call_permit(); `access` (NULL: none) is what a policy
  * line that would allow it is suggested for. Writes the record. False: answer with *ret. True where

@@ -35,7 +35,7 @@ const struct call_rule *call_rule_of(const struct call_rule *rules, const struct
 bool call_rule_opens(const struct call_rule *rules, const struct syscall_row *row)
 {
 	static const syscall_handler doors[] = {
-		handle_door, handle_clone, handle_clone3, handle_landlock, handle_identity,
+		handle_door, handle_fork, handle_clone3, handle_landlock, handle_identity,
 	};
 
 	if (call_rule_of(rules, row)->kind != CALL_ALLOWED || row->class != CLASS_SYSTEM)

@@ -21,6 +21,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/call_rules.h"
+#include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/table.h"
 
@@ -102,12 +103,6 @@ static const struct {
 #undef COMMANDS
 };
 
-static const uint64_t namespace_flags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
-					CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-					CLONE_NEWNET;
-/* In clone(2) this bit is part of the exit signal. */
-static const uint64_t unshare_time_flag = 0x00000080; /* CLONE_NEWTIME */
-
 /* Flags with which an open may change something. */
 static const uint64_t open_change_flags = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
 
@@ -124,12 +119,19 @@ static bool is_denied(const struct sensitivity *sensitive, const struct syscall_
 	       row->trap == TRAP_CHANGE || row->trap == TRAP_OPENAT2;
 }
 
+/* What makes processes is looked at for other reasons than to keep it shut: see handle_fork.c. */
+static bool is_watched_fork(const struct sensitivity *sensitive, const struct syscall_row *row)
+{
+	return (sensitive->map || sensitive->processes) &&
+	       (row->handler == handle_fork || row->handler == handle_clone3);
+}
+
 /* Calls that are never notified, whatever their arguments. */
 static bool passes(const struct sensitivity *sensitive, const struct syscall_row *row)
 {
 	if (is_denied(sensitive, row))
 		return false;
-	if (call_rule_opens(sensitive->rules, row))
+	if (call_rule_opens(sensitive->rules, row) && !is_watched_fork(sensitive, row))
 		return true;
 	switch (row->trap) {
 	case TRAP_NEVER:
@@ -150,6 +152,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->disguise;
 	case TRAP_NONZERO:
 		return row->class == CLASS_NETWORK && !sensitive->network;
+	case TRAP_FORK:
+		return !sensitive->processes;
 	default:
 		return false;
 	}
@@ -179,18 +183,16 @@ static int add_mapping(scmp_filter_ctx context, const struct syscall_row *row)
 	return allow_if(context, row, 3, MAP_ANONYMOUS, MAP_ANONYMOUS);
 }
 
-/* Descriptors that two processes share: see mapping.h. */
+/* A process that shares the descriptors of another (see mapping.h), or just one more. */
 static int add_clone(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		     const struct syscall_row *row)
 {
-	int error;
+	const uint64_t not_shared = CLONE_NEW_FLAGS | (sensitive->map ? CLONE_FILES : 0);
+	int error = sensitive->processes ? 0 : allow_if(context, row, 0, not_shared, 0);
 
-	if (!sensitive->map)
-		return allow_if(context, row, 0, namespace_flags, 0);
-	error = allow_if(context, row, 0, namespace_flags | CLONE_FILES, 0);
-	if (error < 0)
+	if (error < 0 || (!sensitive->map && !sensitive->processes))
 		return error;
-	return allow_if(context, row, 0, namespace_flags | CLONE_THREAD, CLONE_THREAD);
+	return allow_if(context, row, 0, CLONE_NEW_FLAGS | CLONE_THREAD, CLONE_THREAD);
 }
 
 /* What is not allowed by a rule is notified: the program's default. What passes() is decided in front
@@ -210,6 +212,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_CHANGE:
 	case TRAP_EXEC:
 	case TRAP_FCNTL:
+	case TRAP_FORK:
 	case TRAP_IOCTL:
 	case TRAP_LOOK:
 	case TRAP_NET:
@@ -236,7 +239,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		return allow_if(context, row, row->trap_arg, whole, 0);
 	case TRAP_NAMESPACES:
 		return allow_if(context, row, row->trap_arg,
-				namespace_flags | (row->nr == SYS_unshare ? unshare_time_flag : 0),
+				CLONE_NEW_FLAGS | (row->nr == SYS_unshare ? UNSHARE_TIME_FLAG : 0),
 				0);
 	case TRAP_PERSONALITY: /* 0xffffffff asks, 0 (PER_LINUX) sets what is */
 		error = allow_if(context, row, 0, low, low);

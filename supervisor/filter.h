@@ -20,6 +20,7 @@ struct sensitivity {
 	bool root; /* the tool is root, if without capabilities */
 	bool observe; /* nothing is refused by rule */
 	bool disguise; /* a socket may have another peer than the tool is shown */
+	bool processes; /* their number is limited */
 };
 
 /*

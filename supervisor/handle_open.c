@@ -12,6 +12,7 @@
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/memory_files.h"
 #include "supervisor/names.h"
 #include "supervisor/pool.h"
 #include "supervisor/session.h"
@@ -384,6 +385,23 @@ static int check_combination(const struct open_request *request)
 	return check_flags(&probe);
 }
 
+static bool may_write(const struct open_request *request, const struct reply *reply)
+{
+	return reply->kind == REPLY_FD && (request->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* For the limit disk. */
+static struct reply count_writes(struct call *call, struct reply reply)
+{
+	struct memory_files *files = call->session->memory_files;
+	int error = files ? memory_files_add(files, reply.fd) : 0;
+
+	if (error == 0)
+		return reply;
+	close(reply.fd);
+	return reply_error(-error);
+}
+
 static struct reply do_open(struct call *call, struct open_request request, uint64_t addr)
 {
 	char path[PATH_MAX];
@@ -400,7 +418,8 @@ static struct reply do_open(struct call *call, struct open_request request, uint
 	error = check_combination(&request);
 	if (error < 0)
 		return reply_error(-error);
-	return open_for_reading(call, &request);
+	reply = open_for_reading(call, &request);
+	return may_write(&request, &reply) ? count_writes(call, reply) : reply;
 }
 
 struct reply handle_open(struct call *call)

@@ -12,6 +12,7 @@
 #include "core/cleanup.h"
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
+#include "supervisor/kernel_abi.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
@@ -36,18 +37,6 @@ struct reply handle_door(struct call *call)
 	return refuse(call, flags ? arg : NULL, call->row->error);
 }
 
-/* From a register. Without a namespace, it is a process that shares its parent's descriptors. */
-struct reply handle_clone(struct call *call)
-{
-	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-				    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-
-	if (call->request.args[0] & namespaces)
-		return handle_door(call);
-	atomic_store(&call->session->files_shared, true);
-	return reply_continue(call);
-}
-
 /*
  * clone3(2) keeps its flags in memory, where they can change after a look at them: it is never
  * run, and callers fall back to clone, whose flags are in a register. Only an attempt to make
@@ -55,9 +44,7 @@ struct reply handle_clone(struct call *call)
  */
 struct reply handle_clone3(struct call *call)
 {
-	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-				    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
-				    0x80 /* CLONE_NEWTIME */;
+	const uint64_t namespaces = CLONE_NEW_FLAGS | UNSHARE_TIME_FLAG;
 	uint64_t flags = 0;
 	char arg[32];
 

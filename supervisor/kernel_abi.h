@@ -27,6 +27,13 @@
 /* openat2(2), 5.6; glibc has no wrapper and <linux/openat2.h> clashes with <fcntl.h> on old systems. */
 #include <linux/openat2.h>
 
+/* What asks for namespaces of one's own (<sched.h>). The last only in unshare(2) and clone3(2): in
+ * clone(2) its bit is part of the exit signal. */
+#define CLONE_NEW_FLAGS                                                                           \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |            \
+	 CLONE_NEWPID | CLONE_NEWNET)
+#define UNSHARE_TIME_FLAG 0x00000080UL /* CLONE_NEWTIME */
+
 /* setxattrat(2) and its like, 6.13; file_setattr(2), 6.17 */
 enum {
 	PROCTOR_SYS_setxattrat = 463,

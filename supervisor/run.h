@@ -19,6 +19,8 @@ struct run_outcome {
 	int exit_code;
 	int signal; /* that ended the tool's first process; 0: none */
 	bool timed_out;
+	const char *limit; /* "wall", "memory"...: that ended the run; NULL: none */
+	const struct rule_source *limit_rule; /* where the policy sets it; NULL: an option does */
 	bool killed; /* a refused call ended the tool (on_block: kill) */
 	uint64_t duration_ns;
 	const char *failure; /* why proctor itself failed, or NULL */

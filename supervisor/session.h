@@ -32,6 +32,8 @@ struct net_hosts;
 struct net_peers;
 struct relay;
 struct ipc_objects;
+struct process_limit;
+struct memory_files;
 
 struct session {
 	const struct policy *policy;
@@ -91,6 +93,8 @@ struct session {
 	struct net_hosts *hosts;
 	struct net_peers *peers; /* also for network.rewrite */
 	struct relay *relay;     /* NULL: neither names nor rewrites */
+	struct process_limit *process_limit; /* NULL: as many as it likes */
+	struct memory_files *memory_files;   /* NULL: nobody counts what is written */
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

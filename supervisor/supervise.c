@@ -30,8 +30,11 @@
 #include "supervisor/ipc.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/launch.h"
+#include "supervisor/limits.h"
+#include "supervisor/memory_files.h"
 #include "supervisor/net_state.h"
 #include "supervisor/pool.h"
+#include "supervisor/process_limit.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/stats.h"
@@ -51,12 +54,14 @@ struct supervisor {
 	int channel;
 	int signals;
 	int timer;
+	struct limits *limits;
 	int ticker;     /* of config->progress; -1: not wanted */
 	uint64_t began;
 	bool ended;     /* the tool's first process */
 	bool stopped;
 	bool late; /* children have something to say, see lock_children() */
-	bool timed_out;
+	bool limited; /* a limit of the policy's, or of time, ends the run: */
+	enum policy_limit_kind limit;
 	bool orphaned;  /* the guardian is dead */
 	int status;     /* of the tool's first process, waitpid(2) */
 };
@@ -72,6 +77,28 @@ static void init_trace_lock(struct session *session)
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&session->trace_lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
+}
+
+static int open_limits(struct supervisor *supervisor, struct error *err)
+{
+	const struct policy *policy = supervisor->config->policy;
+	const struct policy_limit *processes = policy_limit(policy, LIMIT_PROCESSES);
+	struct session *session = &supervisor->session;
+	int error;
+
+	session->process_limit = processes ? process_limit_new(processes) : NULL;
+	if (processes && !session->process_limit)
+		return error_set(err, ENOMEM, "cannot start");
+	error = limits_new(policy, &supervisor->limits, err);
+	if (error < 0)
+		return error;
+	session->memory_files = limits_files(supervisor->limits);
+	/* What the tool has from the beginning. */
+	for (int fd = STDIN_FILENO; session->memory_files && fd <= STDERR_FILENO; fd++) {
+		if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+			(void)memory_files_add(session->memory_files, fd);
+	}
+	return 0;
 }
 
 static int open_session(struct supervisor *supervisor, struct error *err)
@@ -117,7 +144,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	if (!session->identity || !session->injector || !session->ipc ||
 	    !session->digests || !session->redirects || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
-	return 0;
+	return open_limits(supervisor, err);
 }
 
 /* A log file, the names that rotation gives it, and one more, which would be taken for one of them.
@@ -234,6 +261,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
+		.processes = policy_limit(policy, LIMIT_PROCESSES) != NULL,
 		.disguise = policy_has_name_rules(policy) ||
 			    policy_rewrites(policy, CLASS_NETWORK),
 	};
@@ -405,6 +433,21 @@ static void on_guardian(struct supervisor *supervisor)
 	kill(supervisor->session.tool, message.sig);
 }
 
+static void reach_limit(struct supervisor *supervisor, enum policy_limit_kind kind)
+{
+	supervisor->limited = true;
+	supervisor->limit = kind;
+}
+
+static void on_limits(struct supervisor *supervisor)
+{
+	const uint64_t own = audit_written(supervisor->session.audit);
+	enum policy_limit_kind kind;
+
+	if (limits_passed(supervisor->limits, own, &kind))
+		reach_limit(supervisor, kind);
+}
+
 static void on_tick(struct supervisor *supervisor)
 {
 	const struct run_outcome outcome = {
@@ -428,10 +471,11 @@ static void serve(struct supervisor *supervisor)
 		{.fd = session->failed_event, .events = POLLIN},
 		{.fd = pool_watch_fd(session->pool), .events = POLLIN},
 		{.fd = supervisor->ticker, .events = POLLIN},
+		{.fd = limits_fd(supervisor->limits), .events = POLLIN},
 	};
 	bool watching = false;
 
-	while (!supervisor->ended && !supervisor->timed_out && !supervisor->orphaned &&
+	while (!supervisor->ended && !supervisor->limited && !supervisor->orphaned &&
 	       !session_is_over(session)) {
 		const int tick = watching	    ? (int)BLOCKING_TICK_MS
 				 : supervisor->late ? (int)CHILDREN_LATE_MS
@@ -445,9 +489,11 @@ static void serve(struct supervisor *supervisor)
 		if (polls[1].revents)
 			on_guardian(supervisor);
 		if (polls[2].revents)
-			supervisor->timed_out = true;
+			reach_limit(supervisor, LIMIT_WALL);
 		if (polls[5].revents)
 			on_tick(supervisor);
+		if (polls[6].revents)
+			on_limits(supervisor);
 		if (polls[4].revents || (watching && ready == 0))
 			watching = pool_watch(session->pool);
 	}
@@ -459,7 +505,8 @@ static void serve(struct supervisor *supervisor)
 static void end_tree(struct supervisor *supervisor)
 {
 	const uint64_t until = stats_now() + GRACE_MS * 1000000ULL;
-	const bool at_once = supervisor->orphaned || session_is_over(&supervisor->session);
+	const bool at_once = supervisor->orphaned || session_is_over(&supervisor->session) ||
+			     (supervisor->limited && supervisor->limit != LIMIT_WALL);
 
 	if (!at_once && tree_has_children()) {
 		tree_signal(getpid(), SIGTERM);
@@ -479,11 +526,11 @@ static int exit_code(const struct supervisor *supervisor)
 {
 	const int status = supervisor->status;
 
-	if (supervisor->timed_out)
+	if (supervisor->limited && supervisor->limit == LIMIT_WALL)
 		return EXIT_TIMED_OUT;
 	if (atomic_load(&supervisor->session.failed))
 		return EXIT_PROCTOR_FAILED;
-	if (atomic_load(&supervisor->session.killed))
+	if (atomic_load(&supervisor->session.killed) || supervisor->limited)
 		return EXIT_SIGNAL_BASE + SIGKILL;
 	if (!supervisor->ended)
 		return EXIT_PROCTOR_FAILED;
@@ -492,15 +539,34 @@ static int exit_code(const struct supervisor *supervisor)
 	return WEXITSTATUS(status);
 }
 
+/* The line that sets the limit. NULL: an option on the command line does. */
+static const struct rule_source *limit_rule(const struct supervisor *supervisor)
+{
+	const struct policy_limit *limit =
+		policy_limit(supervisor->config->policy, supervisor->limit);
+
+	if (supervisor->limit == LIMIT_WALL && limit &&
+	    limit->value != supervisor->config->wall_limit_ns)
+		return NULL;
+	return limit ? &limit->rule : NULL;
+}
+
 /* What the log still takes: nobody waits for it long any more. */
 static void close_log(struct supervisor *supervisor, const struct run_outcome *outcome)
 {
-	const struct audit_record limit = {.event = EVENT_LIMIT, .detail = "limit wall"};
+	char detail[32];
+	const struct audit_record limit = {
+		.event = EVENT_LIMIT,
+		.verdict = {.rule = outcome->limit_rule},
+		.detail = detail,
+	};
 	struct audit *audit = supervisor->session.audit;
 
 	audit_hurry(audit);
-	if (supervisor->timed_out)
+	if (outcome->limit) {
+		snprintf(detail, sizeof(detail), "limit %s", outcome->limit);
 		audit_write(audit, &limit);
+	}
 	audit_write_end(audit, outcome->exit_code, outcome->duration_ns);
 }
 
@@ -509,7 +575,9 @@ static int finish(struct supervisor *supervisor, const char *failure)
 	struct session *session = &supervisor->session;
 	struct run_outcome outcome = {
 		.exit_code = failure ? EXIT_PROCTOR_FAILED : exit_code(supervisor),
-		.timed_out = supervisor->timed_out,
+		.timed_out = supervisor->limited && supervisor->limit == LIMIT_WALL,
+		.limit = supervisor->limited ? limit_name(supervisor->limit) : NULL,
+		.limit_rule = supervisor->limited ? limit_rule(supervisor) : NULL,
 		.killed = atomic_load(&session->killed),
 		.duration_ns = stats_now() - supervisor->began,
 		.failure = failure,
@@ -582,6 +650,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		return finish(&supervisor, supervisor.ended ? NULL : err.message);
 	}
 	start_timer(&supervisor);
+	limits_start(supervisor.limits);
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
 	audit_hurry(supervisor.session.audit);
@@ -589,8 +658,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	pool_settle(supervisor.session.pool);
 	net_state_finish(&supervisor.session);
 	if (supervisor.capture)
-		capture_finish(supervisor.capture, !supervisor.ended || supervisor.timed_out);
-	if (supervisor.ended && !supervisor.timed_out)
+		capture_finish(supervisor.capture, !supervisor.ended || supervisor.limited);
+	if (supervisor.ended && !supervisor.limited)
 		explain_exec(&supervisor);
 	return finish(&supervisor, NULL);
 }

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """on_block: kill, and the limits that end or bound a tool."""
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -144,6 +146,181 @@ def limits_of_the_caller_stay(t):
     line, _ = t.command([SH, "-c", "ulimit -n"], t.wide(limits={"open_files": 1000000}))
     run = t.native([SH, "-c", 'ulimit -n 300; exec "$@"', "sh", *line])
     equal(run.out, "300\n", run)
+
+
+# ------------------------------------------------------------------ limits of the tree
+
+def ended_by(run, limit, text):
+    """The limit ended the run, the log and the user are told so, and nothing goes on."""
+    equal(run.code, KILLED, run)
+    equal([(record["detail"], record["rule"]["text"]) for record in run.records
+           if record["event"] == "limit"], [("limit " + limit, text)], run)
+    check(f"the limit {text} (" in run.err and "was reached" in run.err, run)
+    equal(run.records[-1]["exit_code"], KILLED, run)
+
+
+def passes(t, command, text, policy):
+    """Natively, and under a limit that is not reached."""
+    equal(t.native(command).out, text)
+    run = t.run(command, policy)
+    equal((run.code, run.out), (0, text), run)
+    check(not [record for record in run.records if record["event"] == "limit"], run)
+
+
+@test
+def cpu(t):
+    """One process that computes, and many that each compute a little."""
+    short = [SH, "-c", "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; echo done"]
+    passes(t, short, "done\n", t.wide(limits={"cpu": "60s"}))
+    for script in ("while :; do :; done",
+                   "while :; do (i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done); done",
+                   "(while :; do :; done) & (while :; do :; done) & wait"):
+        run = t.run([SH, "-c", f"echo begun; {script}"], t.wide(limits={"cpu": "300ms"}), options=())
+        equal(run.out, "begun\n", run)
+        ended_by(run, "cpu", "cpu: 300ms")
+
+
+@test
+def cpu_of_orphans(t):
+    """What a process used counts, also when its parent never waited for it."""
+    script = ("while :; do (sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' &); "
+              "sleep 0.05; done")
+    ended_by(t.run([SH, "-c", script], t.wide(limits={"cpu": "300ms"}), options=()), "cpu", "cpu: 300ms")
+
+
+MEMORY = {"memory": "96M"}
+TAKE = "x = bytearray(b'1') * (256 << 20)"
+
+
+@test
+def memory(t):
+    enough = [PYTHON, "-c", "x = bytearray(b'1') * (32 << 20); print('done')"]
+    passes(t, enough, "done\n", t.wide(limits=MEMORY))
+    for body in (TAKE,
+                 "import mmap; x = mmap.mmap(-1, 256 << 20)\n"
+                 "for i in range(0, 256 << 20, 4096): x[i] = 1",
+                 "import os; x = os.memfd_create('x')\n"
+                 "for i in range(256): os.write(x, bytes(1 << 20))",
+                 "import os\nfor i in range(8):\n"
+                 "    if os.fork() == 0: x = bytearray(b'1') * (32 << 20); break\n",
+                 # A process of which the first thread has ended.
+                 "import ctypes, threading, time\n"
+                 f"def take():\n    {TAKE}\n    time.sleep(60)\n"
+                 "threading.Thread(target=take).start()\n"
+                 "ctypes.CDLL(None).pthread_exit(None)"):
+        body += "\nimport time; time.sleep(60)"
+        run = t.run([PYTHON, "-c", body], t.wide(limits=MEMORY), options=())
+        ended_by(run, "memory", "memory: 96M")
+
+
+@test
+def shared_memory_counts_once(t):
+    """Children share what their parent had; a parent in vfork(2) shares all of it."""
+    script = ("import os, subprocess, time\nx = bytearray(b'1') * (50 << 20)\n"
+              "children = []\n"
+              "for i in range(6):\n"
+              "    pid = os.fork()\n"
+              "    if pid == 0: time.sleep(1); os._exit(0)\n"
+              "    children.append(pid)\n"
+              "for i in range(20): subprocess.run(['/bin/true'])\n"
+              "for pid in children: os.waitpid(pid, 0)\n"
+              "print('done')")
+    passes(t, [PYTHON, "-c", script], "done\n", t.wide(limits=MEMORY))
+
+
+def disk_in(t, folder):
+    policy = t.wide(write=[t.inside, folder, "/dev/null"], limits={"disk": "8M"})
+    small = f"cd {folder}; head -c 1000000 /dev/zero >small; cat small >copy; rm copy; echo done"
+    large = "head -c 40000000 /dev/zero | wc -c; head -c 40000000 /dev/zero >/dev/null"
+    passes(t, [SH, "-c", small], "done\n", policy)
+    passes(t, [SH, "-c", large], "40000000\n", policy)
+    for script in ("head -c 100000000 /dev/zero >big",
+                   "exec 3>gone; rm gone; head -c 100000000 /dev/zero >&3",
+                   "i=0; while [ $i -lt 500 ]; do i=$((i+1)); (head -c 200000 /dev/zero >big.$i &)"
+                   "; done; wait"):
+        run = t.run([SH, "-c", f"cd {folder}; {script}; sleep 60"], policy, options=())
+        ended_by(run, "disk", "disk: 8M")
+
+
+@test
+def disk(t):
+    disk_in(t, t.inside)
+
+
+@test
+def disk_in_memory(t):
+    """A tmpfs, where the kernel does not count for a process what it writes."""
+    memory = "/dev/shm"
+    if not os.path.ismount(memory) or not os.access(memory, os.W_OK):
+        print("skipped: there is no tmpfs", memory)
+        return
+    folder = tempfile.mkdtemp(dir=memory)
+    os.chmod(folder, 0o777)
+    try:
+        disk_in(t, folder)
+        # What was there before is not the tool's, until it is written anew.
+        run = t.run([SH, "-c", f"cd {folder}; ls | wc -l; echo >>big"],
+                    t.wide(write=[folder], limits={"disk": "8M"}))
+        equal(run.code, 0, run)
+    finally:
+        shutil.rmtree(folder)
+
+
+FORKS = ("import os, sys, time\n"
+         "made = []\n"
+         "try:\n"
+         "    for i in range(30):\n"
+         "        pid = os.fork()\n"
+         "        if pid == 0: time.sleep(60); os._exit(0)\n"
+         "        made.append(pid)\n"
+         "except OSError as error: print(error.strerror)\n"
+         "print(len(made))\n"
+         "for pid in made: os.kill(pid, 9); os.waitpid(pid, 0)\n")
+
+
+@test
+def processes(t):
+    equal(t.native([PYTHON, "-c", FORKS]).out, "30\n")
+    # Once some have ended there is room again.
+    command = [PYTHON, "-c", FORKS + "if os.fork() == 0: os._exit(0)\nos.wait()\nprint('more')"]
+    policy = t.wide(limits={"processes": 10})
+    # What opens doors does not lift the limit.
+    run = t.run(command, {**policy, "syscalls": {"allow": ["clone", "clone3", "fork"]}})
+    equal(run.out, "Resource temporarily unavailable\n9\nmore\n", run)
+    run = t.run(command, policy, options=())
+    equal((run.code, run.out), (0, "Resource temporarily unavailable\n9\nmore\n"), run)
+    limits = [record for record in run.records if record["event"] == "limit"]
+    equal([(record["detail"], record["syscall"] in ("clone", "fork"), record["errno"],
+            record["rule"]["text"]) for record in limits],
+          [("limit processes", True, "EAGAIN", "processes: 10")], run)
+    script = ("import threading, time\n"
+              "all = [threading.Thread(target=time.sleep, args=(0.2,)) for i in range(20)]\n"
+              "for one in all: one.start()\n"
+              "for one in all: one.join()\nprint('threads')")
+    passes(t, [PYTHON, "-c", script], "threads\n", t.wide(limits={"processes": 2}))
+
+
+@test
+def a_fork_bomb(t):
+    """Many threads that all fork at once get no more than there is room for."""
+    script = ("import glob, os, threading, time\n"
+              "def bomb():\n"
+              "    while True:\n"
+              "        try:\n"
+              "            if os.fork() == 0: time.sleep(60)\n"
+              "        except OSError: time.sleep(0.01)\n"
+              "for i in range(20): threading.Thread(target=bomb, daemon=True).start()\n"
+              "most = 0\n"
+              "until = time.monotonic() + 1\n"
+              "while time.monotonic() < until:\n"
+              "    children = ''\n"
+              "    for name in glob.glob('/proc/self/task/*/children'):\n"
+              "        with open(name) as file: children += file.read() + ' '\n"
+              "    most = max(most, len(children.split()) + 1)\n"
+              "    time.sleep(0.05)\n"
+              "print(most, flush=True)\nos._exit(0)")
+    run = t.run([PYTHON, "-c", script], t.wide(limits={"processes": 12}))
+    equal((run.code, run.out), (0, "12\n"), run.err)
 
 
 if __name__ == "__main__":

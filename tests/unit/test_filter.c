@@ -72,6 +72,8 @@ static const struct sensitivity sensitivities[] = {
 	{.map = true},
 	{.network = true},
 	{.look = true},
+	{.processes = true},
+	{.map = true, .processes = true},
 	{.read = true, .look = true, .exec = true, .map = true, .network = true},
 	{.network = true, .disguise = true},
 };
@@ -202,6 +204,15 @@ START_TEST(namespaces)
 {
 	static const uint64_t flags[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
 					 CLONE_NEWUSER, CLONE_NEWPID,   CLONE_NEWNET};
+	static const struct {
+		int nr;
+		uint64_t flags;
+	} processes[] = {
+		{SYS_fork, 0},
+		{SYS_vfork, 0},
+		{SYS_clone, 17},
+		{SYS_clone, CLONE_VM | CLONE_VFORK | 17},
+	};
 
 	build(_i);
 	for (size_t i = 0; i < LEN(flags); i++) {
@@ -211,8 +222,11 @@ START_TEST(namespaces)
 	}
 	ck_assert_int_eq(action(SYS_unshare, 0, 0x80), NOTIFY); /* CLONE_NEWTIME */
 	ck_assert_int_eq(action(SYS_unshare, 0, CLONE_FS), ALLOW);
-	ck_assert_int_eq(action(SYS_clone, 0, CLONE_VM | CLONE_VFORK | 17), ALLOW);
 	ck_assert_int_eq(action(SYS_clone, 0, 0x3d0f00), ALLOW); /* pthread_create(3) */
+	ck_assert_int_eq(action(SYS_clone, 0, 0x3d0f00 | CLONE_NEWNS), NOTIFY);
+	for (size_t i = 0; i < LEN(processes); i++)
+		ck_assert_int_eq(action(processes[i].nr, 0, processes[i].flags),
+				 sensitive.processes ? NOTIFY : ALLOW);
 	ck_assert_int_eq(action(SYS_clone3, 0, 0), NOTIFY);
 	filter_free(&program);
 }
@@ -240,7 +254,8 @@ START_TEST(mappings)
 	ck_assert_int_eq(action(SYS_mprotect, 2, PROT_EXEC), when);
 	ck_assert_int_eq(action(SYS_mprotect, 2, PROT_READ), ALLOW);
 	ck_assert_int_eq(action(SYS_pkey_mprotect, 2, PROT_EXEC | PROT_READ), when);
-	ck_assert_int_eq(action(SYS_clone, 0, shared), when);
+	ck_assert_int_eq(action(SYS_clone, 0, shared),
+			 sensitive.map || sensitive.processes ? NOTIFY : ALLOW);
 	ck_assert_int_eq(action(SYS_clone, 0, shared | CLONE_VM | CLONE_THREAD), ALLOW);
 	filter_free(&program);
 }
