@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What proctor costs on the network: connect(2) by address, the first connection by name, and the
-throughput of a connection, each beside the same without it.
+"""What proctor costs on the network: connect(2) by address, the first connection by name, the
+throughput of a connection, and of one whose site is bound and which therefore goes through the relay;
+each beside the same without it.
 
 Rounds are interleaved; medians and quartiles are printed, with the targets, and nothing passes or
 fails by them. By name it needs namespaces (root, or a host that lets users have them), in which a
@@ -61,7 +62,8 @@ def measure(arguments, inside):
     address = SITE if inside else "127.0.0.1"
     netloop = str(Path(arguments.programs).resolve() / "netloop")
     environment = dict(os.environ, HOME=str(folder), XDG_STATE_HOME=str(folder / "state"))
-    rules = {"address": [f"{address}:{PORT}"], "name": [f"site.example:{PORT}"]}
+    rules = {"address": [f"{address}:{PORT}"], "name": [f"site.example:{PORT}"],
+             "site": [f"tls:site.example:{PORT}"]}
     if inside:
         set_up(folder)
     for name, connect in rules.items():
@@ -80,9 +82,11 @@ def measure(arguments, inside):
         "connect by address, us": (1e3, connect, under("address"), "at most 60 us more"),
         "first connection by name, us": (1e3, name, under("name"), "at most 1000 us more"),
         "a MiB on a connection, us": (1e3, stream, under("address"), "within 2 %"),
+        "a MiB to a site by name, us": (1e3, [netloop, "site", "site.example", PORT, MIB],
+                                        under("site"), "none: the relay's price"),
     }
     if not inside:
-        del cases["first connection by name, us"]
+        cases = {case: what for case, what in cases.items() if "name" not in case}
         print("no namespaces here: nothing is measured by name")
     with subprocess.Popen([netloop, "serve", address, PORT], stdout=subprocess.PIPE) as server:
         server.stdout.readline()

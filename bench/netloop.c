@@ -6,6 +6,7 @@
  *   netloop connect ADDRESS PORT COUNT   mean of connect(2), one after the other
  *   netloop name HOST PORT               getaddrinfo(3) and connect(2), once
  *   netloop stream ADDRESS PORT MIB      mean of a MiB sent in pieces of 64 KiB
+ *   netloop site HOST PORT MIB           the same by name, after the head of a request to it
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -97,30 +98,57 @@ static uint64_t connect_many(const struct sockaddr_in *in, unsigned long count)
 	return spent / count;
 }
 
-static uint64_t connect_name(const char *host, const char *port)
+static int connected_by_name(const char *host, const char *port)
 {
 	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-	const uint64_t began = now();
 	struct addrinfo *list;
 	int fd;
 
 	if (getaddrinfo(host, port, &hints, &list) != 0)
 		errx(1, "%s: not found", host);
 	fd = socket(list->ai_family, list->ai_socktype, 0);
-	if (connect(fd, list->ai_addr, list->ai_addrlen) < 0)
+	if (fd < 0 || connect(fd, list->ai_addr, list->ai_addrlen) < 0)
 		err(1, "connect");
+	freeaddrinfo(list);
+	return fd;
+}
+
+static uint64_t connect_name(const char *host, const char *port)
+{
+	const uint64_t began = now();
+
+	(void)connected_by_name(host, port);
 	return now() - began;
 }
 
-static uint64_t stream(const struct sockaddr_in *in, unsigned long mib)
+static uint64_t stream(int fd, unsigned long mib)
 {
-	int fd = connected(in);
 	uint64_t began = now();
 
 	for (unsigned long i = 0; i < mib * PIECES_PER_MIB; i++)
 		if (write(fd, piece, sizeof(piece)) != sizeof(piece))
 			err(1, "write");
 	return (now() - began) / mib;
+}
+
+static uint64_t stream_to_site(char **argv, unsigned long mib)
+{
+	int fd = connected_by_name(argv[0], argv[1]);
+
+	if (dprintf(fd, "POST / HTTP/1.1\r\nHost: %s\r\n\r\n", argv[0]) < 0)
+		err(1, "write");
+	return stream(fd, mib);
+}
+
+static uint64_t measure(char **argv, unsigned long count)
+{
+	struct sockaddr_in in;
+
+	if (!strcmp(argv[0], "site"))
+		return stream_to_site(argv + 1, count);
+	in = address_of(argv + 1);
+	return strcmp(argv[0], "connect") ? stream(connected(&in), count)
+					  : connect_many(&in, count);
 }
 
 int main(int argc, char **argv)
@@ -130,17 +158,17 @@ int main(int argc, char **argv)
 	uint64_t ns;
 
 	if (argc < 4)
-		errx(2, "usage: netloop serve|connect|name|stream HOST PORT [COUNT]");
+		errx(2, "usage: netloop serve|connect|name|stream|site HOST PORT [COUNT]");
 	if (!strcmp(argv[1], "name")) {
 		ns = connect_name(argv[2], argv[3]);
-	} else {
+	} else if (!strcmp(argv[1], "serve")) {
 		in = address_of(argv + 2);
-		if (!strcmp(argv[1], "serve"))
-			return serve(&in);
+		return serve(&in);
+	} else {
 		count = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
 		if (count == 0)
 			errx(2, "a count is missing");
-		ns = strcmp(argv[1], "connect") ? stream(&in, count) : connect_many(&in, count);
+		ns = measure(argv + 1, count);
 	}
 	printf("%llu\n", (unsigned long long)ns);
 	return 0;

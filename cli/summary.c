@@ -20,6 +20,10 @@ static void print_reason(FILE *out, const struct audit_blocked *blocked)
 			       NAME_MAX_SHOWN);
 		return;
 	}
+	if (blocked->detail) {
+		terminal_print(out, blocked->detail, NAME_MAX_SHOWN);
+		fputs("; ", out);
+	}
 	fputs("rule ", out);
 	if (blocked->rule_text && *blocked->rule_text) {
 		fputc('"', out);

@@ -224,6 +224,19 @@ def stage():
     return base
 
 
+def descriptors_below(pid):
+    """Descriptors of the process and of its children that are proctor."""
+    pids, total = [pid], 0
+    while pids:
+        pid = pids.pop()
+        if "proctor" in os.readlink(f"/proc/{pid}/exe"):
+            total += len(os.listdir(f"/proc/{pid}/fd"))
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as children:
+                pids += [int(child) for child in children.read().split()]
+    return total
+
+
 def run_tests(base, variants):
     """Returns how many passed and failed."""
     counts = [0, 0]

@@ -10,6 +10,7 @@ environment: as test_net.py; CLIENTS (only the clients whose name contains it)
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -25,7 +26,8 @@ import names_space
 from harness import patient
 from names_server import A, TXT, NameServer, query
 from names_space import CLOSED, OTHER, RESOLVER, SITE, TLS_PORT, World
-from net_harness import LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check, stage
+from net_harness import (LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check,
+                         descriptors_below, stage)
 
 TIMEOUT = 60
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
@@ -207,6 +209,61 @@ def each_client(b):
             raise Failure(f"{name}: {error}") from error
 
 
+def greet(port, answer):
+    """A plain server that has something to say: answer(what came) is sent, until it is None."""
+    def serve(conn):
+        with conn, contextlib.suppress(OSError):
+            came = b""
+            while (text := answer(came)) is not None:
+                conn.sendall(text)
+                came = conn.recv(4096)
+    server = socket.create_server((SITE, port))
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    return server
+
+
+def postgres(came):
+    """No encryption; then an error instead of a session."""
+    if len(came) == 8:
+        return b"N"
+    text = b"SFATAL\0C28000\0Mno session today\0\0"
+    return b"E" + struct.pack(">I", len(text) + 4) + text if came else b""
+
+
+@test
+def other_protocols(b):
+    """Clients of plain protocols: what they say of the server's answer, but for its address."""
+    rules = policy(["good.example:22,25,5432,6379"])
+    words = {22: lambda came: None if came else b"SSH-2.0-x\r\n", 5432: postgres,
+             25: lambda came: b"220 good.example\r\n" if not came else None,
+             6379: lambda came: b"" if not came else b"-NO session today\r\n"}
+    clients = [["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "%s", "x"],
+               ["psql", "-h", "%s", "-U", "u", "-c", "select 1", "d"],
+               ["redis-cli", "-h", "%s", "ping"],
+               ["curl", "-sS", "-m", "10", "smtp://%s/x", "--mail-from", "a@b.example"]]
+    servers = [greet(port, answer) for port, answer in words.items()]
+    for client in clients:
+        if not found(client[0]):
+            print(f"skipped: {client[0]} is not here")
+            continue
+        outcome = []
+        for run in (b.native, lambda command: b.inside(command, rules)[0]):
+            ran = run([word.replace("%s", "good.example") for word in client])
+            outcome.append((ran.returncode, re.sub(r"\b(203\.0\.113|198\.18\.0)\.\d+", "ADDRESS",
+                                                   ran.stdout)))
+        check(outcome[0] == outcome[1], client[0], *outcome)
+        run, records = b.inside([word.replace("%s", "evil.example") for word in client], rules)
+        check(run.returncode not in (0, 125) and [r["host"] for r in records] == ["evil.example"],
+              client[0], run.stdout, records)
+    for server in servers:
+        server.close()
+
+
 @test
 def git(b):
     if not found("git") or not b.world.tls:
@@ -240,7 +297,8 @@ def curl(host, port=80):
 
 @test
 def which_names(b):
-    for host in ("alias.example", "deep.wild.example", "GOOD.Example", "xn--bcher-kva.example"):
+    for host in ("alias.example", "deep.wild.example", "GOOD.Example", "xn--bcher-kva.example",
+                 "good.example."):
         b.same(curl(host), "/x")
     for host in ("wild.example", "shared.example"):
         b.refused(curl(host), "/x", op="resolve", host=host)
@@ -249,6 +307,9 @@ def which_names(b):
     run, _ = b.inside(curl("good.example", 81), options=())
     check('blocked connect tcp:good.example:81: no rule allows it; to allow it: network: '
           '{connect: ["good.example:81"]}' in run.stdout, run.stdout)
+    run, _ = b.inside(curl("evil.example"), options=())
+    check('blocked resolve evil.example: no rule allows it; to allow it: network: '
+          '{connect: ["evil.example:443"]}' in run.stdout, run.stdout)
 
 
 @test
@@ -473,25 +534,57 @@ def everything_logged(b):
 
 @test
 def many(b):
-    """Many connections from eight threads, half of them refused."""
+    """Many connections from eight threads, half of them refused; half of the others by the relay.
+    Proctor has no more descriptors afterwards."""
     count = 1250 if LONG else 50
-    code = f'''import socket, threading
-seen = []
-def work(n):
-    for i in range({count}):
+    code = f'''import collections, socket, threading
+def work(count, seen):
+    for i in range(count):
         s = socket.socket()
         try:
-            s.connect(("good.example" if i % 2 else "evil.example", 80))
-            seen.append(s.getpeername()[1])
-        except OSError as e: seen.append(str(e))
+            s.connect((("good.example", "evil.example", "two.example", "evil.example")[i % 4], 80))
+            seen[s.getpeername()[1]] += 1
+        except OSError as error: seen[str(error)] += 1
         s.close()
-threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-[t.start() for t in threads]; [t.join() for t in threads]
-print({{x: seen.count(x) for x in sorted(map(str, seen))}}, seen.count(80))'''
-    run, records = b.inside(python(code))
-    check(f"{4 * count}" in run.stdout and f"known': {4 * count}" in run.stdout, run.stdout)
+for count in (4, {count}):
+    seen = [collections.Counter() for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(count, one)) for one in seen]
+    [t.start() for t in threads]; [t.join() for t in threads]
+    print(sorted(sum(seen, collections.Counter()).items(), key=str), flush=True); input()'''
+    rules, log = b.dir + "/many.yaml", b.dir + "/many.jsonl"
+    with open(rules, "w", encoding="utf-8") as file:
+        json.dump(policy(["good.example:80", "tls:two.example:80"]), file)
+    b.settle()
+    os.truncate(b.world.asked, 0)
+    with subprocess.Popen([b.proctor, "run", "-q", "-p", rules, "-o", log, "--", *python(code)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        counts = []
+        for each in (4, count):
+            check(run.stdout.readline() == "[('[Errno -2] Name or service not known', "
+                  f"{4 * each}), (80, {4 * each})]\n", "not half of them")
+            if os.getuid() == 0:
+                counts.append(settled_descriptors(run.pid, counts))
+            run.stdin.write("\n")
+            run.stdin.flush()
+        run.communicate()
+    check(len(set(counts)) <= 1, "descriptors before and after:", counts)
+    with open(log, encoding="utf-8") as file:
+        records = [record for record in map(json.loads, file) if record["event"] == "blocked"]
     check(records and {r.get("host") for r in records} == {"evil.example"}, records[:3])
-    check(b.asked == {"good.example"}, b.asked)
+    check(b.asked == {"good.example", "two.example"}, b.asked)
+
+
+def settled_descriptors(pid, before):
+    """How many there are once there are as many as before, or there has been time for it."""
+    deadline = time.monotonic() + patient(5)
+    while True:
+        count = descriptors_below(pid)
+        if time.monotonic() > deadline or count in before:
+            return count
+        if not before:
+            time.sleep(0.5)
+            return descriptors_below(pid)
+        time.sleep(0.05)
 
 
 @test
@@ -575,7 +668,7 @@ def plain(to, host, port=80):
     except OSError as error: print(error)
 def raw(to, data, port=443):
     try:
-        s = socket.create_connection((to, port)); s.sendall(data); print(s.recv(99)[:3])
+        s = socket.create_connection((to, port)); s.sendall(data); print(s.recv(99)[9:12])
     except OSError as error: print(error)
 '''
 BOUND = ["good.example:443", f"tls:good.example:{TLS_PORT}", "tls:two.example:80",
@@ -615,7 +708,7 @@ def sites(b):
     refused('plain("two.example", "")', "200",
             "neither TLS nor HTTP that names a host; a rule with \"tcp:\" in front lets other "
             "protocols through", "403", host="two.example")
-    refused('raw("two.example", b"SSH-2.0-x\\r\\n" * 2, 80)', "b'<", "neither TLS nor HTTP that "
+    refused('raw("two.example", b"SSH-2.0-x\\r\\n" * 2, 80)', "b' HT'", "neither TLS nor HTTP that "
             'names a host; a rule with "tcp:" in front lets other protocols through', "b''", host="two.example")
     for command in (["curl", "-sSk", "https://good.example/x"],
                     ["wget", "-qO-", "--no-check-certificate", "https://good.example/x"],
@@ -629,6 +722,12 @@ def sites(b):
     run, records = b.inside(python(SITE_CLIENT + 'tls("good.example", "evil.example")'), rules,
                             options=("-q", "--observe"), event="would_block")
     check("200" in run.stdout and len(records) == 1, run.stdout, records)
+    run, _ = b.inside(python(SITE_CLIENT + 'tls("good.example", "evil.example")'), rules, options=())
+    check("proctor: blocked connect tcp:good.example:443: TLS asks for evil.example on this connection"
+          in run.stdout, run.stdout)
+    refused('raw("two.example", b"CONNECT evil.example:443 HTTP/1.1\\r\\nHost: two.example\\r\\n\\r\\n", 80)',
+            "b'501'", "neither TLS nor HTTP that names a host; a rule with "
+            '"tcp:" in front lets other protocols through', "b'403'", host="two.example")
     run, records = b.inside(python(SITE_CLIENT + 'tls("good.example", "evil.example")'),
                             policy(["tcp:good.example:443"]))
     check("200" in run.stdout and not records, run.stdout, records)

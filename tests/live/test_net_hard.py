@@ -14,8 +14,8 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from net_harness import (NETLINK, TCP4, UDP4, UDP6, UNIX_STREAM, bind, check, connect, run_all,
-                         test)
+from net_harness import (NETLINK, TCP4, UDP4, UDP6, UNIX_STREAM, bind, check, connect,
+                         descriptors_below, run_all, test)
 
 
 @test
@@ -224,19 +224,6 @@ def load(b):
         check(blocked == 8 * int(rounds) // 8, blocked, "records")
         os.unlink(b.dir + "/load.log")
     check(len(set(counts)) <= 1, "descriptors before and after:", counts)
-
-
-def descriptors_below(pid):
-    """Descriptors of the process and of its children that are proctor."""
-    pids, total = [pid], 0
-    while pids:
-        pid = pids.pop()
-        if "proctor" in os.readlink(f"/proc/{pid}/exe"):
-            total += len(os.listdir(f"/proc/{pid}/fd"))
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as children:
-                pids += [int(child) for child in children.read().split()]
-    return total
 
 
 @test

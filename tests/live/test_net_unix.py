@@ -5,7 +5,11 @@
 environment: PROCTOR (default ./proctor), PROGRAMS (the folder of the net_* programs; default
 tests/live), ONLY (run the tests whose name contains it), LONG (see net_harness.run_all())
 """
+import os
+import shutil
+import socket
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from net_harness import (DGRAM, UNIX, UNIX_DGRAM, UNIX_STREAM, bind, check, connect, run_all,
@@ -133,6 +137,36 @@ def descriptors_and_credentials(b):
     for words in (("creds", address, "pid"), ("creds", address, "uid")):
         run, records = b.inside([b.program("net_scm"), *words])
         check("send -> EPERM" in run.stdout and not records, run.stdout, records)
+
+
+@test
+def local_services(b):
+    """An agent, a container engine, a display: files may be written, and they cannot be asked."""
+    policy = {"version": 1, "files": {"write": ["/"]}, "exec": {"allow": ["/"]}}
+    display = f"\0/tmp/.X11-unix/X{os.getpid()}"
+    if f"unix:@{display[1:]}" not in b.servers.seen:
+        b.servers.unix(socket.SOCK_STREAM, display)
+    ask = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect(%r); s.send(b'hi'); "
+           "print(s.recv(9))")
+    services = [(f"unix:@{display[1:]}", ["/usr/bin/python3", "-c", ask % display]),
+                (f"unix:{b.dir}/out/s", ["ssh-add", "-l"]),
+                (f"unix:{b.dir}/out/s", ["curl", "-s", "-m", "2", "--unix-socket", b.dir + "/out/s",
+                                         "http://engine/info"])]
+    for name, command in services:
+        if not shutil.which(command[0]):
+            print(f"skipped: {command[0]} is not here")
+            continue
+        more = {"env": {**os.environ, "SSH_AUTH_SOCK": b.dir + "/out/s"}}
+        seen = b.servers.seen[name]
+        b.native(command, **more)
+        check(b.servers.wait(name, seen), "natively", name, "was not reached")
+        time.sleep(0.02)
+        seen = b.servers.seen[name]
+        run, records = b.inside(command, policy, **more)
+        check(run.returncode != 0 and b.servers.seen[name] == seen, name, "was reached", run.stdout)
+        records = [record for record in records if record["class"] == "network"]
+        check([(r["op"], r["endpoint"]) for r in records] == [("connect", name)], command, records,
+              run.stdout)
 
 
 if __name__ == "__main__":

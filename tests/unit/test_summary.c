@@ -96,6 +96,16 @@ START_TEST(says_what_why_and_remedy)
 		.verdict = {DECISION_DENY, EPERM, NULL},
 	};
 	write_record(&record);
+	record = (struct audit_record){
+		.event = EVENT_BLOCKED,
+		.class = CLASS_NETWORK,
+		.op = OP_CONNECT,
+		.endpoint = "tcp:10.0.0.1:443",
+		.host = "a.example",
+		.detail = "TLS asks for b.example",
+		.verdict = {DECISION_DENY, ECONNRESET, &log_rule},
+	};
+	write_record(&record);
 	check_summary(
 		"proctor: blocked read /etc/shadow (2 times): no rule allows it; "
 		"to allow it: files: {read: [/etc/shadow]}\n"
@@ -103,7 +113,9 @@ START_TEST(says_what_why_and_remedy)
 		"/home/u/policy.yaml:12; only a change of that rule would allow it\n"
 		"proctor: would block call ptrace: no rule allows it; "
 		"no policy line would allow it\n"
-		"proctor: blocked signal kill: another process; no policy line would allow it\n");
+		"proctor: blocked signal kill: another process; no policy line would allow it\n"
+		"proctor: blocked connect tcp:10.0.0.1:443 (a.example): TLS asks for b.example; rule "
+		"\"${HOME}/.ssh\" at /home/u/policy.yaml:12; only a change of that rule would allow it\n");
 }
 END_TEST
 
