@@ -89,16 +89,20 @@ static bool is_dev_tty(const struct stat *stat)
  * O_NOFOLLOW stays to be seen in the flags of an open file (F_GETFL), and /proc/self/fd is a link: the
  * pinned object is opened by its name instead, if it still has that. Else -1.
  */
-static int open_by_name(const struct open_request *request, const struct object *object, int flags)
+static int open_by_name(const struct session *session, const struct open_request *request,
+			const struct object *object, int flags)
 {
 	const struct open_how how = {
 		.flags = (uint64_t)((flags & ~O_TRUNC) | O_NOFOLLOW | O_NONBLOCK),
 		.resolve = RESOLVE_NO_SYMLINKS,
 	};
 	AUTO_CLOSE int fd = -1;
+	char buf[PATH_MAX];
+	const char *place = names_place(session, object->name, buf);
 	struct stat stat;
 
-	fd = (int)syscall(SYS_openat2, AT_FDCWD, object->name, &how, sizeof(how));
+	if (place)
+		fd = (int)syscall(SYS_openat2, AT_FDCWD, place, &how, sizeof(how));
 	if (fd < 0 || fstat(fd, &stat) < 0 || stat.st_dev != object->stat.st_dev ||
 	    stat.st_ino != object->stat.st_ino)
 		return -1;
@@ -114,7 +118,7 @@ static int open_file(struct call *call, const struct open_request *request,
 	int fd;
 
 	if ((request->flags & O_NOFOLLOW) && !makes_unnamed(flags))
-		named = open_by_name(request, object, flags);
+		named = open_by_name(call->session, request, object, flags);
 	if (named >= 0 && !(flags & O_TRUNC))
 		return named;
 	fd = object_open(call->session, object, flags, request->mode);

@@ -144,7 +144,7 @@ static enum outcome by_folder(long result)
 
 static enum outcome by_handle(long result)
 {
-	return result < 0 ? FAILED : tell(memcmp(&out, &good_handle, sizeof(out)) != 0);
+	return result < 0 ? FAILED : tell(memcmp(out.text, good_handle.text, OUT_SIZE) != 0);
 }
 
 /* ------------------------------------------------------------------ the tables */

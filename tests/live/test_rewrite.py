@@ -205,6 +205,15 @@ def the_log_stays_shut(t):
 
 
 @test
+def flags_are_those_of_the_open(t):
+    """Whatever name it was opened by on the other side."""
+    plant(t)
+    equal([int(line) & os.O_NOFOLLOW for line in t.calls(
+        [call("open", "folder/file", RW | os.O_NOFOLLOW), call("fcntl", 3, 3)],
+        rewriting(t))[0][1:]], [os.O_NOFOLLOW])
+
+
+@test
 def o_path(t):
     """A descriptor of O_PATH is one natively: of anything, whatever may be read; and no more."""
     plant(t)
