@@ -30,7 +30,7 @@ PROCTOR = os.path.abspath(os.environ.get("PROCTOR", "./proctor"))
 PROGRAMS = os.path.abspath(os.environ.get("PROGRAMS", "tests/live"))
 ONLY = os.environ.get("ONLY", "")
 LONG = bool(os.environ.get("LONG"))
-TIMEOUT = 120
+TIMEOUT = 280 if LONG else 120
 NOBODY = 65534
 SYSTEM = ["/usr", "/bin", "/sbin", "/lib*", "/etc", "/proc/self", "/proc/sys", "/dev"]
 
