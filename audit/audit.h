@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "core/access.h"
 #include "core/error.h"
@@ -69,6 +70,18 @@ struct audit_frame {
 	uint64_t offset;      /* in the function; without one, in the object */
 };
 
+/* How a process ended, for EVENT_EXIT. */
+struct audit_exit {
+	struct timespec started; /* time of day, to a hundredth of a second */
+	bool known;              /* how it ended: `signal`, or if that is 0 `exit_code` */
+	int exit_code;
+	int signal;
+	bool used; /* what it used is known */
+	uint64_t user_ns;
+	uint64_t system_ns;
+	uint64_t max_rss_bytes; /* 0: not known */
+};
+
 /*
  * One record. Strings are bytes as the kernel has them; what is not UTF-8 is
  * written as \udcXX escapes. A NULL or zero field that does not apply is left
@@ -91,6 +104,8 @@ struct audit_record {
 	const struct audit_actor *actor;
 	const struct audit_frame *stack; /* innermost first */
 	size_t stack_count;      /* 0: not taken, or not to be told */
+	const char *exe_sha256;  /* of the file that was executed */
+	const struct audit_exit *exit;
 	const char *detail;      /* free words: "limit wall", "exec verification failed" */
 	const char *remedy;      /* policy line that would allow it: for the summary
 				    (audit_blocked_list()), not written to the log */

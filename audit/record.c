@@ -127,6 +127,32 @@ static void put_stack(struct emitter *out, const struct audit_record *record)
 	emit_close(out, ']');
 }
 
+static void put_exit(struct emitter *out, const struct audit_exit *end)
+{
+	char started[sizeof("2038-01-19T03:14:07.123456789Z")];
+	struct tm tm;
+
+	gmtime_r(&end->started.tv_sec, &tm);
+	snprintf(started + strftime(started, sizeof(started), "%FT%T", &tm),
+		 sizeof(".123456789Z"), ".%09ldZ", end->started.tv_nsec);
+	put_words(out, "started", started);
+	if (end->known && !end->signal)
+		put_number(out, "exit_code", (uint64_t)end->exit_code);
+	if (end->known && end->signal)
+		put_number(out, "signal", (uint64_t)end->signal);
+	if (!end->used)
+		return;
+	emit_key(out, "usage");
+	emit_open(out, '{');
+	emit_key(out, "user_s");
+	emit_seconds(out, end->user_ns);
+	emit_key(out, "system_s");
+	emit_seconds(out, end->system_ns);
+	if (end->max_rss_bytes)
+		put_number(out, "max_rss_bytes", end->max_rss_bytes);
+	emit_close(out, '}');
+}
+
 void record_write(struct emitter *out, const struct audit_record *record)
 {
 	const bool is_call = record_is_call(record->event) ||
@@ -157,8 +183,11 @@ void record_write(struct emitter *out, const struct audit_record *record)
 	put_name(out, "to", record->to);
 	if (record->actor)
 		put_actor(out, record->actor);
+	put_words(out, "exe_sha256", record->exe_sha256);
 	put_stack(out, record);
 	put_words(out, "detail", record->detail);
+	if (record->exit)
+		put_exit(out, record->exit);
 }
 
 void record_write_start(struct emitter *out, const struct audit_start *start,

@@ -120,7 +120,8 @@ static void put_run(FILE *out, const json_t *record)
 	put(out, ": ", command, NAME_MAX_SHOWN);
 	if (json_object_get(record, "exit_code"))
 		fprintf(out, ": exit code %lld", number(record, "exit_code"));
-	put(out, ": signal ", export_text(record, "signal"), 32);
+	if (json_object_get(record, "signal"))
+		fprintf(out, ": signal %lld", number(record, "signal"));
 	if (json_is_number(seconds))
 		fprintf(out, " after %.3f s", json_number_value(seconds));
 }

@@ -17,6 +17,7 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/file.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/lives.h"
 #include "supervisor/names.h"
 #include "supervisor/open_flags.h"
 #include "supervisor/session.h"
@@ -199,6 +200,10 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		stack_take(session->stacks, call, &stack);
 	entry.stack = stack.frames;
 	entry.stack_count = stack.count;
+	if (event == EVENT_EXEC)
+		entry.exe_sha256 = ask->sha256;
+	if (actor)
+		lives_see(session->lives, entry.actor->pid);
 	if (audit_write(session->audit, &entry) < 0)
 		session_fail(session);
 	else if (kills)
@@ -505,9 +510,9 @@ struct reply call_refuse_limit(struct call *call, const struct ask *ask, int err
 	return reply_error(error);
 }
 
-void call_record_exec(struct call *call, const char *path)
+void call_record_exec(struct call *call, const char *path, const char *sha256)
 {
-	const struct ask ask = {.class = CLASS_EXEC, .path = path};
+	const struct ask ask = {.class = CLASS_EXEC, .path = path, .sha256 = sha256};
 	const struct verdict allowed = {.decision = DECISION_ALLOW};
 
 	record(call, &ask, EVENT_EXEC, OP_EXEC, &allowed, NULL, NULL);

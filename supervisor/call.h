@@ -172,7 +172,7 @@ bool call_valid(const struct call *call);
 pid_t call_tgid(struct call *call);
 
 /* Writes the record of an exec that has happened (--log all). */
-void call_record_exec(struct call *call, const char *path);
+void call_record_exec(struct call *call, const char *path, const char *sha256);
 
 /* Writes the record of a variable ("NAME=value") that a new image was not given. */
 void call_record_dropped(struct call *call, const char *path, const char *variable);

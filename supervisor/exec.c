@@ -16,6 +16,7 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/exec_environment.h"
 #include "supervisor/exec_redirect.h"
+#include "supervisor/lives.h"
 #include "supervisor/mapping.h"
 #include "supervisor/notify.h"
 #include "supervisor/resolve.h"
@@ -138,6 +139,19 @@ static const char *verify(struct call *call, const struct exec_plan *plan, char 
 	return mapping_verify(call, auxiliary.base, auxiliary.base + 1, MAPPING_ANY, ret_name);
 }
 
+/* Where each process is logged, so is what it executes. */
+static void record_exec(struct call *call, const struct exec_plan *plan, const char *name)
+{
+	struct lives *lives = call->session->lives;
+	struct program_digest digest;
+	const char *sha256 = NULL;
+
+	if (lives && program_digest_make(call->session, plan->image, &digest) == 0)
+		sha256 = digest.hex;
+	lives_executed(lives, call->request.tid);
+	call_record_exec(call, name, sha256);
+}
+
 /* At the exec event. `pid` is the process: from a thread that was not the leader, execve makes it
  * the leader. `traced` by us: it stands before its first instruction. False: it must die. */
 static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan, uint64_t parent,
@@ -155,7 +169,7 @@ static bool executed(struct call *call, pid_t pid, const struct exec_plan *plan,
 	if (why)
 		call_record_kill(call, OP_EXEC, name[0] ? name : NULL, why);
 	else
-		call_record_exec(call, name);
+		record_exec(call, plan, name);
 	return !why;
 }
 

@@ -144,6 +144,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->exec;
 	case TRAP_MAP:
 		return !sensitive->map;
+	case TRAP_LIFE:
+		return !sensitive->life;
 	case TRAP_NET:
 		return !sensitive->network;
 	case TRAP_ROOT:
@@ -214,6 +216,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_FCNTL:
 	case TRAP_FORK:
 	case TRAP_IOCTL:
+	case TRAP_LIFE:
 	case TRAP_LOOK:
 	case TRAP_NET:
 	case TRAP_OPENAT2:

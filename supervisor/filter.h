@@ -16,11 +16,12 @@ struct sensitivity {
 	bool look; /* names are hidden or rewritten */
 	bool exec;
 	bool map; /* files as code */
+	bool life; /* the end of each process is logged */
 	bool network;
 	bool root; /* the tool is root, if without capabilities */
 	bool observe; /* nothing is refused by rule */
 	bool disguise; /* a socket may have another peer than the tool is shown */
-	bool processes; /* their number is limited */
+	bool processes; /* their number is limited, or each is logged */
 };
 
 /*

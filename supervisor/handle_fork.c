@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* New processes: kept from having namespaces of their own, noted where they share descriptors, and
- * counted where the policy limits them. */
+/* New processes: kept from having namespaces of their own, noted where they share descriptors or
+ * are logged, and counted where the policy limits them. */
 #include <errno.h>
 #include <sched.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "supervisor/call_rules.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/lives.h"
 #include "supervisor/process_limit.h"
 #include "supervisor/session.h"
 
@@ -31,8 +32,11 @@ struct reply handle_fork(struct call *call)
 	if ((flags & (CLONE_FILES | CLONE_THREAD)) == CLONE_FILES)
 		atomic_store(&session->files_shared, true);
 	if (!session->process_limit ||
-	    process_limit_take(session->process_limit, session->self, call->request.tid, vfork))
+	    process_limit_take(session->process_limit, session->self, call->request.tid, vfork)) {
+		if (!(flags & CLONE_THREAD))
+			lives_forks(session->lives, call);
 		return reply_continue(call);
+	}
 	return call_refuse_limit(call, &ask, EAGAIN,
 				 &process_limit_source(session->process_limit)->rule,
 				 "limit processes");

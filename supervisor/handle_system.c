@@ -13,6 +13,7 @@
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/lives.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
@@ -35,6 +36,12 @@ struct reply handle_door(struct call *call)
 
 	snprintf(arg, sizeof(arg), "0x%llx", (unsigned long long)call->request.args[0]);
 	return refuse(call, flags ? arg : NULL, call->row->error);
+}
+
+struct reply handle_exit_group(struct call *call)
+{
+	lives_leaves(call->session->lives, call, (int)(call->request.args[0] & 0xff) << 8);
+	return reply_continue(call);
 }
 
 /*

@@ -24,6 +24,16 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
+/* ioctl_pidfd(2): PIDFD_GET_INFO, 6.13; how the process ended, 6.15 */
+struct kernel_pidfd_info {
+	__u64 mask;
+	__u64 cgroupid;
+	__u32 pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	__s32 exit_code;
+};
+#define KERNEL_PIDFD_GET_INFO  _IOWR(0xFF, 11, struct kernel_pidfd_info)
+#define KERNEL_PIDFD_INFO_EXIT (1ULL << 3)
+
 /* openat2(2), 5.6; glibc has no wrapper and <linux/openat2.h> clashes with <fcntl.h> on old systems. */
 #include <linux/openat2.h>
 

@@ -129,6 +129,39 @@ int proc_status(const struct session *session, pid_t tid, struct proc_status *re
 	return 0;
 }
 
+int proc_usage(const struct session *session, pid_t pid, struct proc_usage *ret)
+{
+	enum { UTIME = 14, STIME = 15, START = 22, EXIT_CODE = 52 };
+	const uint64_t tick_ns = 1000000000U / (uint64_t)sysconf(_SC_CLK_TCK);
+	char text[4096];
+	ssize_t len = read_file(session, pid, "stat", text, sizeof(text));
+	uint64_t field[EXIT_CODE + 1] = {0};
+	const char *at;
+
+	if (len < 0)
+		return (int)len;
+	at = strrchr(text, ')');
+	if (!at || strlen(at) < 4)
+		return -EIO;
+	*ret = (struct proc_usage){.ended = at[2] == 'Z' || at[2] == 'X'};
+	at += 3;
+	for (int i = 4; i <= EXIT_CODE; i++) {
+		char *end;
+
+		field[i] = (uint64_t)strtoll(at, &end, 10);
+		if (end == at)
+			return -EIO;
+		at = end;
+	}
+	ret->start_time = field[START];
+	ret->user_ns = field[UTIME] * tick_ns;
+	ret->system_ns = field[STIME] * tick_ns;
+	ret->status = (int)field[EXIT_CODE];
+	if (read_file(session, pid, "status", text, sizeof(text)) > 0)
+		ret->max_rss_bytes = status_number(text, "VmHWM", 10) * 1024;
+	return 0;
+}
+
 int proc_syscall(const struct session *session, pid_t tid)
 {
 	char text[256];

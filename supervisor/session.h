@@ -20,6 +20,7 @@ struct call_rule;
 struct digest_cache;
 struct redirects;
 struct identity;
+struct lives;
 struct injector;
 struct stats;
 struct stack_service;
@@ -77,6 +78,7 @@ struct session {
 
 	struct pool *pool;
 	struct identity *identity;
+	struct lives *lives; /* NULL: not every call is logged */
 	struct injector *injector;
 	struct stats *stats; /* NULL: not asked for */
 	struct stack_service *stacks; /* NULL: not asked for */

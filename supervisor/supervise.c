@@ -31,6 +31,7 @@
 #include "supervisor/kernel_abi.h"
 #include "supervisor/launch.h"
 #include "supervisor/limits.h"
+#include "supervisor/lives.h"
 #include "supervisor/memory_files.h"
 #include "supervisor/net_state.h"
 #include "supervisor/pool.h"
@@ -126,6 +127,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 	session->proc_dev = stat.st_dev;
 	init_trace_lock(session);
 	session->identity = identity_new();
+	session->lives = config->level == AUDIT_ALL ? lives_new(session) : NULL;
 	session->injector = injector_new();
 	session->ipc = ipc_objects_new();
 	session->digests = digest_cache_new();
@@ -141,7 +143,7 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 		if (!session->call_rules)
 			return error_set(err, ENOMEM, "cannot start");
 	}
-	if (!session->identity || !session->injector || !session->ipc ||
+	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity || !session->injector || !session->ipc ||
 	    !session->digests || !session->redirects || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
 	return open_limits(supervisor, err);
@@ -253,6 +255,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 			!policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
 		/* The result counts programs. */
+		.life = all,
 		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
 			policy_has_environment_rules(policy),
 		.root = geteuid() == 0,
@@ -261,7 +264,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
-		.processes = policy_limit(policy, LIMIT_PROCESSES) != NULL,
+		.processes = all || policy_limit(policy, LIMIT_PROCESSES) != NULL,
 		.disguise = policy_has_name_rules(policy) ||
 			    policy_rewrites(policy, CLASS_NETWORK),
 	};
@@ -563,6 +566,7 @@ static void close_log(struct supervisor *supervisor, const struct run_outcome *o
 	struct audit *audit = supervisor->session.audit;
 
 	audit_hurry(audit);
+	lives_finish(supervisor->session.lives);
 	if (outcome->limit) {
 		snprintf(detail, sizeof(detail), "limit %s", outcome->limit);
 		audit_write(audit, &limit);
@@ -638,6 +642,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		error = launch(&supervisor, signals, &err);
 	if (error == 0)
 		error = settle(&supervisor, &err);
+	if (error == 0 && lives_start(supervisor.session.lives) < 0)
+		error = error_set(&err, EAGAIN, "cannot start a thread");
 	if (error == 0)
 		error = pool_start(&supervisor.session, &err);
 	if (error == 0)

@@ -97,6 +97,19 @@ struct proc_status {
 /* /proc/TID/status (proc_pid_status(5)). 0 or a negative errno. */
 int proc_status(const struct session *session, pid_t tid, struct proc_status *ret);
 
+/* What a process has used so far, or until it ended. */
+struct proc_usage {
+	uint64_t start_time;    /* as in struct proc_stat */
+	uint64_t user_ns;
+	uint64_t system_ns;
+	uint64_t max_rss_bytes; /* 0: not known any more, or too little for the kernel to say */
+	bool ended;             /* a zombie, and this is how, waitpid(2): */
+	int status;
+};
+
+/* 0 or a negative errno. */
+int proc_usage(const struct session *session, pid_t pid, struct proc_usage *ret);
+
 /* The number of the system call that the thread is in (proc_pid_syscall(5)); -1: none. -EBUSY: it
  * runs, and may be in one; or another negative errno. */
 int proc_syscall(const struct session *session, pid_t tid);

@@ -214,11 +214,11 @@ def levels(t):
     script = f"cat file > copy; : > {t.outside}/new; true"
     for level, events in (("blocked", {"start", "blocked", "end"}),
                           ("rewritten", {"start", "blocked", "end"}),
-                          ("all", {"start", "blocked", "allowed", "exec", "end"})):
+                          ("all", {"start", "blocked", "allowed", "exec", "exit", "end"})):
         run = t.run(["/bin/sh", "-c", script], t.wide(), options=("-q", "--log", level))
         equal({record["event"] for record in run.records}, events, level)
         counts = run.records[-1]["counts"]["event"]
-        for event in ("blocked", "allowed", "exec"):
+        for event in ("blocked", "allowed", "exec", "exit"):
             equal(counts[event], sum(record["event"] == event for record in run.records), event)
         equal(run.records[-1]["dropped"], 0)
     allowed = [record for record in run.records if record["event"] == "allowed"]

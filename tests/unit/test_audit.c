@@ -124,9 +124,11 @@ START_TEST(level_decides)
 
 	log_start(audit);
 	for (int event = EVENT_START + 1; event < EVENT_END; event++) {
+		static const struct audit_exit end = {.known = true, .signal = 9};
 		struct audit_record record = log_blocked();
 
 		record.event = (enum audit_event)event;
+		record.exit = event == EVENT_EXIT ? &end : NULL;
 		record.detail = "words";
 		if (event == EVENT_ALLOWED || event == EVENT_EXEC || event == EVENT_REWRITTEN)
 			record.verdict = (struct verdict){DECISION_ALLOW, 0, NULL};
