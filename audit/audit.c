@@ -15,9 +15,12 @@
 #include "audit/output.h"
 #include "core/cleanup.h"
 
+_Static_assert((int)AUDIT_KEY_HEX_SIZE == (int)PUBLIC_KEY_HEX_SIZE, "one key");
+
 struct audit {
 	char *session;
 	enum audit_level level;
+	struct signer *signer; /* NULL: records are not signed */
 	struct output *outputs;
 	size_t output_count;
 	int hurry; /* eventfd; see audit_hurry() */
@@ -37,7 +40,8 @@ static int open_output(struct audit *audit, const struct audit_config *config, c
 
 	own.session = audit->session;
 	audit->output_count++;
-	return output_open(&audit->outputs[audit->output_count - 1], &own, target, audit->hurry, err);
+	return output_open(&audit->outputs[audit->output_count - 1], &own, audit->signer, target,
+			   audit->hurry, err);
 }
 
 static int open_outputs(struct audit *audit, const struct audit_config *config, struct error *err)
@@ -71,7 +75,9 @@ int audit_open(const struct audit_config *config, struct audit **ret, struct err
 	audit->session = strdup(config->session);
 	audit->hurry = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&audit->lock, NULL);
-	r = open_outputs(audit, config, err);
+	r = config->key_file ? signer_open(config->key_file, &audit->signer, err) : 0;
+	if (r == 0)
+		r = open_outputs(audit, config, err);
 	if (r < 0) {
 		audit_close(audit);
 		return r;
@@ -88,6 +94,7 @@ void audit_close(struct audit *audit)
 		output_close(&audit->outputs[i]);
 	free(audit->outputs);
 	close_fd(&audit->hurry);
+	signer_close(audit->signer);
 	blocked_free(&audit->blocked);
 	pthread_mutex_destroy(&audit->lock);
 	free(audit->session);
@@ -212,6 +219,11 @@ uint64_t audit_written(const struct audit *audit)
 			written += atomic_load(&audit->outputs[i].written);
 	}
 	return written;
+}
+
+int audit_make_key(const char *file, char ret_public[AUDIT_KEY_HEX_SIZE], struct error *err)
+{
+	return signer_make_key(file, ret_public, err);
 }
 
 const char *audit_target(const struct audit *audit, size_t index)

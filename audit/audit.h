@@ -135,6 +135,7 @@ struct audit_config {
 	enum audit_level level;
 	uint64_t rotate_size;    /* bytes that a file may have; 0: any number */
 	unsigned int rotate_count; /* files kept besides the one that is written */
+	const char *key_file;    /* what records are signed with (audit/sign.h); NULL: they are not */
 	uint64_t limit;          /* bytes that a session may add to each file; 0: any number */
 };
 
@@ -232,17 +233,27 @@ void audit_write_metrics(struct audit *audit, FILE *out);
 uint64_t audit_blocked_total(struct audit *audit);
 
 /*
+ * Makes a pair of keys: `file` for audit_config.key_file, and the public one beside it, `file`.pub. As
+ * signer_make_key(), ret_public included.
+ */
+enum { AUDIT_KEY_HEX_SIZE = 65 };
+int audit_make_key(const char *file, char ret_public[AUDIT_KEY_HEX_SIZE], struct error *err);
+
+/*
  * Checks a log file from its first line, after those that were renamed FILE.1, FILE.2... by
  * rotation: each line a record, its hash that of
  * its bytes, its prev the hash of the line before, seq 1, 2, 3... from each
  * `start` on. A file that holds several sessions, one after the other, has one
  * chain through all of them. *err names the file by its last name when there are several.
+ * Signatures must be those of the key that `start` names; `public_key` (a PEM file, or hexadecimal
+ * digits; NULL: any) is the one that it must name.
  * Returns 0 and the number of lines, err->message then empty or, when the last
  * session has no `end` record, a note that says so: lines cut off the end
- * leave no other trace. Returns 1 with *ret_line the first line that was
+ * leave no other trace (those behind the last signature could be changed as well,
+ * which is said too). Returns 1 with *ret_line the first line that was
  * changed, added, torn, or stands where lines were removed, and *err saying
  * which; or a negative errno with *err set when the file cannot be read.
  */
-int audit_verify(const char *file, uint64_t *ret_line, struct error *err);
+int audit_verify(const char *file, const char *public_key, uint64_t *ret_line, struct error *err);
 
 #endif

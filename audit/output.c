@@ -9,13 +9,15 @@
 #include "audit/resume.h"
 #include "audit/rotate.h"
 
-int output_open(struct output *ret, const struct audit_config *config, const char *target, int hurry,
-		struct error *err)
+int output_open(struct output *ret, const struct audit_config *config, const struct signer *signer,
+		const char *target, int hurry, struct error *err)
 {
 	int r;
 
 	*ret = (struct output){
 		.session = config->session,
+		.signer = signer,
+		.signatures = SIGNATURES_AT_ONCE,
 		.level = config->level,
 		.rotate_size = config->rotate_size,
 		.rotate_count = config->rotate_count,
@@ -68,14 +70,39 @@ static bool may_be_dropped(enum audit_event event)
 	       event == EVENT_EXIT;
 }
 
+/* True when there has been time for another signature. */
+static bool may_sign(struct output *output)
+{
+	struct timespec now;
+	uint64_t earned;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	earned = (ns - output->signed_ns) / (1000000000U / SIGNATURES_S);
+	if (earned) {
+		output->signed_ns = ns;
+		output->signatures = earned + output->signatures < SIGNATURES_AT_ONCE
+					     ? (unsigned int)earned + output->signatures
+					     : SIGNATURES_AT_ONCE;
+	}
+	if (output->signatures == 0)
+		return false;
+	output->signatures--;
+	return true;
+}
+
 /* Seals the line with the chain and writes it. -EAGAIN: it was dropped. */
 static int write_line(struct output *output, const struct sink_note *note, bool droppable)
 {
 	char prev[DIGEST_HEX_SIZE];
-	int r;
+	int r = 0;
 
 	memcpy(prev, output->prev, sizeof(prev));
-	r = chain_seal(&output->line, prev);
+	if (output->signer && (may_sign(output) || (!note->class && !droppable)))
+		r = signer_sign(output->signer, &output->line, prev);
+	if (r == 0)
+		r = chain_seal(&output->line, prev);
 	if (r == 0 && droppable)
 		r = sink_offer(&output->sink, output->line.data, output->line.len, note,
 			       atomic_load(&output->stalled) ? 0 : OUTPUT_PATIENCE_MS);
@@ -210,7 +237,9 @@ int output_start(struct output *output, const struct audit_start *start)
 	snprintf(detail, sizeof(detail), "cut off %zu bytes of a torn last line", output->torn);
 	pthread_mutex_lock(&output->lock);
 	put_heading(output);
-	record_write_start(&output->line, start, output->level, output->torn ? detail : NULL);
+	record_write_start(&output->line, start, output->level,
+			   output->signer ? signer_public(output->signer) : NULL,
+			   output->torn ? detail : NULL);
 	r = write_line(output, &note, false);
 	pthread_mutex_unlock(&output->lock);
 	return r;

@@ -10,6 +10,7 @@
 #include "audit/audit.h"
 #include "audit/emit.h"
 #include "audit/record.h"
+#include "audit/sign.h"
 #include "audit/sink.h"
 #include "core/digest.h"
 
@@ -20,6 +21,7 @@
 struct output {
 	/* Set when it is opened: */
 	const char *session; /* not owned */
+	const struct signer *signer; /* not owned; NULL: none */
 	enum audit_level level;
 	uint64_t rotate_size;
 	unsigned int rotate_count;
@@ -39,6 +41,8 @@ struct output {
 	time_t second;    /* what `date` is the text of */
 	char date[sizeof("2038-01-19T03:14:07")];
 	struct record_counts counts;
+	uint64_t signed_ns;       /* CLOCK_MONOTONIC when `signatures` was counted */
+	unsigned int signatures;  /* that may be made at once */
 	int error; /* the first, negative */
 
 	atomic_bool stalled; /* it took nothing when it was last asked */
@@ -46,17 +50,19 @@ struct output {
 };
 
 /* As audit_open(), for one target. The output does not move afterwards. */
-int output_open(struct output *ret, const struct audit_config *config, const char *target, int hurry,
-		struct error *err);
+int output_open(struct output *ret, const struct audit_config *config, const struct signer *signer,
+		const char *target, int hurry, struct error *err);
 void output_close(struct output *output);
 
 /*
  * Writes one record, as audit_write(); one that may be dropped is, and counted, when the sink takes
  * nothing for OUTPUT_PATIENCE_MS, and from then on at once until it does again.
+ * Of the records, `start`, `end` and `limit` are signed, and others as long as that is not more than
+ * SIGNATURES_S a second: all where there are few.
  * -EDQUOT: this record is written, and with it the log has reached its limit: no other may follow,
  * but `end`.
  */
-enum { OUTPUT_PATIENCE_MS = 100 };
+enum { OUTPUT_PATIENCE_MS = 100, SIGNATURES_S = 200, SIGNATURES_AT_ONCE = 32 };
 int output_record(struct output *output, const struct audit_record *record);
 
 int output_start(struct output *output, const struct audit_start *start);

@@ -191,7 +191,7 @@ void record_write(struct emitter *out, const struct audit_record *record)
 }
 
 void record_write_start(struct emitter *out, const struct audit_start *start,
-			enum audit_level level, const char *detail)
+			enum audit_level level, const char *public_key, const char *detail)
 {
 	struct utsname host = {0};
 	char kernel[sizeof(host.sysname) + sizeof(host.release) + sizeof(host.machine)];
@@ -219,6 +219,7 @@ void record_write_start(struct emitter *out, const struct audit_start *start,
 	put_words(out, "log", audit_level_name(level));
 	emit_key(out, "observe");
 	emit_bool(out, start->observe);
+	put_words(out, "public_key", public_key);
 }
 
 void record_count(struct record_counts *counts, const struct audit_record *record)

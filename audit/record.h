@@ -27,7 +27,7 @@ bool record_is_call(enum audit_event event);
 
 void record_write(struct emitter *out, const struct audit_record *record);
 void record_write_start(struct emitter *out, const struct audit_start *start,
-			enum audit_level level, const char *detail);
+			enum audit_level level, const char *public_key, const char *detail);
 
 /* Of the records written so far. */
 struct record_counts {

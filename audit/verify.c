@@ -8,6 +8,7 @@
 
 #include "audit/chain.h"
 #include "audit/rotate.h"
+#include "audit/sign.h"
 #include "core/cleanup.h"
 
 enum { HEX_LEN = DIGEST_HEX_SIZE - 1 };
@@ -22,6 +23,11 @@ struct verifier {
 	char *session;                /* of the last good line; NULL before the first */
 	uint64_t seq;                 /* of the last good line */
 	bool ended;                   /* the last good line is an `end` */
+	const char *wanted;           /* the key that it must be signed with; NULL: any */
+	char key[PUBLIC_KEY_HEX_SIZE]; /* of the session; "": it has none, or it is not known */
+	bool started;                 /* the session's `start` was seen: `key` is known */
+	uint64_t unsigned_lines;      /* since the last signature */
+	bool unchecked;               /* signatures of a key that is not known */
 };
 
 /* The fields that the chain is made of. */
@@ -29,6 +35,7 @@ struct place {
 	const char *event;
 	const char *session;
 	const char *detail; /* may be NULL */
+	const char *public_key; /* may be NULL */
 	uint64_t seq;
 };
 
@@ -39,6 +46,7 @@ static bool find_place(const json_t *record, struct place *ret)
 	ret->event = json_string_value(json_object_get(record, "event"));
 	ret->session = json_string_value(json_object_get(record, "session"));
 	ret->detail = json_string_value(json_object_get(record, "detail"));
+	ret->public_key = json_string_value(json_object_get(record, "public_key"));
 	ret->seq = (uint64_t)json_integer_value(seq);
 	return ret->event && ret->session && json_is_integer(seq) && json_integer_value(seq) > 0;
 }
@@ -120,6 +128,53 @@ static int check_place(struct verifier *v, const struct chain_link *link, const 
 	return 0;
 }
 
+/* A session's first line says what key it is signed with. */
+static int take_key(struct verifier *v, const struct place *place, uint64_t *ret_line,
+		    struct error *err)
+{
+	const char *key = place->public_key ? place->public_key : "";
+
+	v->started = true;
+	v->unsigned_lines = 0;
+	snprintf(v->key, sizeof(v->key), "%s", key);
+	if (v->wanted && strcmp(key, v->wanted) != 0)
+		return bad(v->row.reader.number, ret_line, err,
+			   *key ? "begins a session that is signed with another key"
+				: "begins a session that is not signed");
+	return 0;
+}
+
+static int check_signature(struct verifier *v, const struct chain_link *link,
+			   const struct place *place, uint64_t *ret_line, struct error *err)
+{
+	const struct reader *reader = &v->row.reader;
+	const bool starts = !strcmp(place->event, "start");
+	const bool is_signed = signature_find(reader->line, link->body);
+	const char *key;
+
+	if (starts && take_key(v, place, ret_line, err) > 0)
+		return 1;
+	key = v->wanted ? v->wanted : v->key;
+	if (!is_signed) {
+		v->unsigned_lines++;
+		if (*key && (starts || !strcmp(place->event, "end")))
+			return bad(reader->number, ret_line, err,
+				   "is not signed: it was changed or added");
+		return 0;
+	}
+	v->unsigned_lines = 0;
+	if (!*key) {
+		v->unchecked = true;
+		return v->started ? bad(reader->number, ret_line, err,
+					"is signed, and its session has no key")
+				  : 0;
+	}
+	if (signature_holds(reader->line, link->body, link->prev, key))
+		return 0;
+	return bad(reader->number, ret_line, err,
+		   "was changed: its signature is not one of the key");
+}
+
 static int remember(struct verifier *v, const struct chain_link *link, const struct place *place)
 {
 	char *session = strdup(place->session);
@@ -159,6 +214,8 @@ static int check_line(struct verifier *v, uint64_t *ret_line, struct error *err)
 			   "is not a record: it was added or changed");
 	}
 	r = check_place(v, &link, &place, ret_line, err);
+	if (r == 0)
+		r = check_signature(v, &link, &place, ret_line, err);
 	note_removal(v, &place);
 	if (r == 0 && remember(v, &link, &place) < 0)
 		r = error_set(err, ENOMEM, "cannot verify the log");
@@ -177,7 +234,14 @@ static int check_end(struct verifier *v, uint64_t *ret_line, struct error *err)
 	if (*ret_line > 0 && !v->ended)
 		error_set(err, 0,
 			  "the last session has no end record: it still runs, or was killed, or "
-			  "lines were removed from the end");
+			  "lines were removed from the end%s",
+			  !*v->key && !v->wanted ? ""
+			  : v->unsigned_lines	 ? "; those behind the last signature may be forged"
+						 : "");
+	else if (v->unchecked)
+		error_set(err, 0, "the key of the oldest session is not in the log: say it with --key");
+	else if (*v->key && !v->wanted)
+		error_set(err, 0, "signed with the key %s: compare it, or say yours with --key", v->key);
 	return 0;
 }
 
@@ -201,11 +265,16 @@ static int check_lines(struct verifier *v, uint64_t *ret_line, struct error *err
 	return check_end(v, ret_line, err);
 }
 
-int audit_verify(const char *file, uint64_t *ret_line, struct error *err)
+int audit_verify(const char *file, const char *public_key, uint64_t *ret_line, struct error *err)
 {
 	struct verifier v = {.before = "", .last = CHAIN_FIRST};
-	int r;
+	char wanted[PUBLIC_KEY_HEX_SIZE];
+	int r = public_key ? signer_read_public(public_key, wanted, err) : 0;
 
+	if (r < 0)
+		return r;
+	if (public_key)
+		v.wanted = wanted;
 	r = row_open(&v.row, file, err);
 	if (r == 0)
 		r = check_lines(&v, ret_line, err);

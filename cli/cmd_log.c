@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/log_file.h"
 #include "cli/log_filter.h"
+#include "cli/log_key.h"
 #include "cli/log_text.h"
 #include "cli/terminal.h"
 #include "core/cleanup.h"
@@ -31,6 +32,8 @@ enum {
 	OPTION_RULE,
 	OPTION_SINCE,
 	OPTION_UNTIL,
+	OPTION_KEY,
+	OPTION_KEYGEN,
 };
 
 static const struct option options[] = {
@@ -45,6 +48,8 @@ static const struct option options[] = {
 	{"rule", required_argument, NULL, OPTION_RULE},
 	{"since", required_argument, NULL, OPTION_SINCE},
 	{"until", required_argument, NULL, OPTION_UNTIL},
+	{"key", required_argument, NULL, OPTION_KEY},
+	{"keygen", no_argument, NULL, OPTION_KEYGEN},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -68,6 +73,9 @@ static const char help_text[] =
 	"  -v, --verbose      in text, also arguments, folder, rule and stack\n"
 	"      --verify       check the chain instead of printing: names the first line that was\n"
 	"                     changed, added, removed, moved or torn\n"
+	"      --key KEY      with --verify: all must be signed with this public key: a file, or its\n"
+	"                     digits\n"
+	"      --keygen       make the key that logs are signed with from now on\n"
 	"      --help         print this\n"
 	"\n"
 	"Exit status: 0; 1 when --verify finds something, or a line is not a record; 125 for a\n"
@@ -79,6 +87,8 @@ struct log_command {
 	enum format format;
 	bool follow;
 	bool verify;
+	bool keygen;
+	const char *key; /* NULL: not said */
 	bool verbose;
 	bool colour;
 	bool terminal; /* standard output is one */
@@ -146,6 +156,12 @@ static int take_option(struct log_command *command, int option)
 		return 0;
 	case OPTION_VERIFY:
 		command->verify = true;
+		return 0;
+	case OPTION_KEY:
+		command->key = optarg;
+		return 0;
+	case OPTION_KEYGEN:
+		command->keygen = true;
 		return 0;
 	case 'v':
 		command->verbose = true;
@@ -300,11 +316,11 @@ static int print(struct log_command *command, const char *path)
 
 /* ------------------------------------------------------------------------ verifying */
 
-static int verify(const char *path)
+static int verify(const char *path, const char *key)
 {
 	struct error err = {0};
 	uint64_t line = 0;
-	int r = audit_verify(path, &line, &err);
+	int r = audit_verify(path, key, &line, &err);
 
 	if (r > 0) {
 		complain(path, err.message);
@@ -338,15 +354,21 @@ int cmd_log(int argc, char **argv)
 		}
 		code = take_option(&command, option);
 	}
-	if (code == 0 && argc - optind > 1)
-		code = usage_error("log", "expected one session or file");
-	if (code == 0) {
+	if (code == 0 && argc - optind > !command.keygen)
+		code = usage_error("log", command.keygen ? "--keygen takes no session"
+							 : "expected one session or file");
+	if (code == 0 && command.key && !command.verify)
+		code = usage_error("log", "--key goes with --verify");
+	if (code == 0 && command.keygen) {
+		code = log_key_make(command.context.profile_dir, &err) < 0 ? complain(NULL, err.message)
+									    : finish_output(0);
+	} else if (code == 0) {
 		path = log_file_find(command.context.home, optind < argc ? argv[optind] : NULL, &err);
 		if (!path)
 			code = complain(NULL, err.message);
 	}
-	if (code == 0)
-		code = command.verify ? verify(path) : print(&command, path);
+	if (code == 0 && path)
+		code = command.verify ? verify(path, command.key) : print(&command, path);
 	json_decref(command.start);
 	log_filter_free(&command.filter);
 	policy_context_clear(&command.context);

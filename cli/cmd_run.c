@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/log_key.h"
 #include "cli/run_metrics.h"
 #include "cli/run_result.h"
 #include "cli/session_folder.h"
@@ -337,6 +338,7 @@ struct plan {
 	struct policy_context context;
 	char id[SESSION_ID_SIZE];
 	char *state_folder;
+	char *key_file;       /* NULL: the log is not signed */
 	char *session_folder; /* NULL: the log goes elsewhere */
 	char *program;
 	char **environment;   /* as policy_environment() gave it */
@@ -351,6 +353,7 @@ static void plan_release(struct plan *plan)
 	policy_environment_free(plan->environment);
 	free(plan->program);
 	free(plan->session_folder);
+	free(plan->key_file);
 	free(plan->state_folder);
 	policy_context_clear(&plan->context);
 	policy_free(plan->policy);
@@ -386,6 +389,11 @@ static int plan_session(struct plan *plan, bool with_folder, struct error *err)
 
 	if (error < 0 || session_id_new(plan->id, err) < 0)
 		return -1;
+	plan->key_file = log_key_path(plan->context.profile_dir);
+	if (plan->key_file && access(plan->key_file, F_OK) < 0) {
+		free(plan->key_file);
+		plan->key_file = NULL;
+	}
 	plan->state_folder = session_state_folder(plan->context.home, err);
 	if (!plan->state_folder)
 		return -1;
@@ -481,6 +489,7 @@ static int run(const struct run_options *run_options, char **command)
 	config.program = plan.program;
 	config.environment = plan.tool_environment;
 	config.state_folder = plan.state_folder;
+	config.key_file = plan.key_file;
 	config.profile_folder = plan.context.profile_dir;
 	config.session_folder = plan.session_folder;
 	config.wall_limit_ns = run_options->timeout_ns;

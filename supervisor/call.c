@@ -461,6 +461,7 @@ bool call_allows_quietly(const struct call *call, const struct access *access)
 
 	return !session_is_over(session) &&
 	       !audit_level_wants(session->level, EVENT_ALLOWED) &&
+	       !guard_forbids(&session->guard, access, false) &&
 	       policy_decide(session->policy, access).decision == DECISION_ALLOW;
 }
 

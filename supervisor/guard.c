@@ -97,6 +97,12 @@ int guard_add(struct guard *guard, const char *path)
 	return error;
 }
 
+int guard_set_secret(struct guard *guard, const char *path)
+{
+	guard->secret = realpath(path, NULL);
+	return guard->secret ? 0 : -errno;
+}
+
 /* True when `path` is `folder` or lies in it. */
 static bool lies_in(const char *path, const char *folder)
 {
@@ -109,7 +115,11 @@ bool guard_forbids(const struct guard *guard, const struct access *access, bool 
 {
 	const bool moves = access->op == OP_DELETE || (access->op == OP_CREATE && !makes_folder);
 
-	if (access->class != CLASS_FILE || access->op == OP_READ || !access->path)
+	if (!access->path)
+		return false;
+	if (guard->secret && !strcmp(access->path, guard->secret))
+		return true;
+	if (access->class != CLASS_FILE || access->op == OP_READ)
 		return false;
 	for (unsigned int i = 0; i < guard->count; i++) {
 		if (lies_in(access->path, guard->paths[i]) ||

@@ -13,7 +13,14 @@
 struct guard {
 	char **paths; /* owned */
 	unsigned int count;
+	char *secret; /* what it may not even read; NULL: nothing */
 };
+
+/*
+ * What the tool may not even read: the key that the log is signed with, a file that exists. It must be
+ * one of what is guarded. 0, or a negative errno.
+ */
+int guard_set_secret(struct guard *guard, const char *path);
 
 /*
  * Adds `path`, relative to our working folder or absolute, whether it exists or not; and every
@@ -22,7 +29,7 @@ struct guard {
 int guard_add(struct guard *guard, const char *path);
 
 /*
- * True for a change of what is guarded, or of a folder above it: that may be neither taken away
+ * True for any access to the secret, and for a change of what is guarded, or of a folder above it: that may be neither taken away
  * nor put there ready-made (a link, a folder from elsewhere). `makes_folder`: the access makes a
  * new, empty folder, which is harmless above.
  */

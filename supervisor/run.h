@@ -44,11 +44,12 @@ struct run_config {
 	const char *state_folder;   /* where sessions are kept; the tool may not change it */
 	const char *profile_folder; /* the user's profiles, which the tool may not change; or NULL */
 	const char *session_folder; /* NULL when the log goes elsewhere */
-	const char *const *audit_targets; /* these five as in struct audit_config */
+	const char *const *audit_targets; /* these six as in struct audit_config */
 	size_t audit_target_count;
 	uint64_t rotate_size;
 	unsigned int rotate_count;
 	uint64_t log_limit;
+	const char *key_file; /* in profile_folder; the tool cannot read it */
 	enum audit_level level;
 	const char *const *private_files; /* what else the tool may not change: canonical, NULL-terminated */
 	bool observe;

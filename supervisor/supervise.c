@@ -143,7 +143,8 @@ static int open_session(struct supervisor *supervisor, struct error *err)
 		if (!session->call_rules)
 			return error_set(err, ENOMEM, "cannot start");
 	}
-	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity || !session->injector || !session->ipc ||
+	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity ||
+	    !session->injector || !session->ipc ||
 	    !session->digests || !session->redirects || !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
 	return open_limits(supervisor, err);
@@ -189,6 +190,8 @@ static int guard_own(struct supervisor *supervisor, struct error *err)
 		error = guard_add(guard, config->private_files[i]);
 	if (error == 0 && config->profile_folder)
 		error = guard_add(guard, config->profile_folder);
+	if (error == 0 && config->key_file)
+		error = guard_set_secret(guard, config->key_file);
 	for (size_t i = 0; i < count && error == 0; i++) {
 		if (!policy_is_builtin(sources[i].file))
 			error = guard_add(guard, sources[i].file);
@@ -207,6 +210,7 @@ static int open_audit(struct supervisor *supervisor, struct error *err)
 		.level = config->level,
 		.rotate_size = config->rotate_size,
 		.rotate_count = config->rotate_count,
+		.key_file = config->key_file,
 		.limit = config->log_limit,
 	};
 	int error = audit_open(&audit, &supervisor->session.audit, err);
@@ -251,7 +255,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 	return (struct sensitivity){
 		/* Processes outside show in /proc what no policy allows to read. Where there is a
 		 * Landlock domain around the tool, the kernel refuses that by itself. */
-		.read = all || supervisor->session.host.landlock_abi <= 0 ||
+		.read = all || config->key_file || supervisor->session.host.landlock_abi <= 0 ||
 			!policy_allows_all(policy, CLASS_FILE, OP_READ),
 		.look = policy_hides_anything(policy) || policy_rewrites(policy, CLASS_FILE),
 		/* The result counts programs. */

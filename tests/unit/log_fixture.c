@@ -186,7 +186,7 @@ void log_check_chain(const char *file)
 	struct error err;
 	uint64_t line;
 
-	ck_assert_msg(audit_verify(file, &line, &err) == 0, "%s", err.message);
+	ck_assert_msg(audit_verify(file, NULL, &line, &err) == 0, "%s", err.message);
 	ck_assert_uint_eq(line, (uint64_t)log_lines(file));
 }
 

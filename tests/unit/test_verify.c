@@ -74,7 +74,7 @@ static int verify(const char *bytes, size_t len, uint64_t *ret_line, struct erro
 	const char *file = log_path("changed");
 
 	log_spill(file, bytes, len);
-	return audit_verify(file, ret_line, err);
+	return audit_verify(file, NULL, ret_line, err);
 }
 
 /* The copy is bad from `line` on, for a reason that holds `words`. */
@@ -100,7 +100,7 @@ START_TEST(accepts_sound_logs)
 	ck_assert_str_eq(err.message, "");
 	ck_assert_int_eq(verify("", 0, &line, &err), 0);
 	ck_assert_uint_eq(line, 0);
-	ck_assert_int_eq(audit_verify(log_path("log"), &line, NULL), 0);
+	ck_assert_int_eq(audit_verify(log_path("log"), NULL, &line, NULL), 0);
 }
 END_TEST
 
@@ -109,9 +109,9 @@ START_TEST(names_unreadable_files)
 	struct error err;
 	uint64_t line;
 
-	ck_assert_int_lt(audit_verify(log_path("none"), &line, &err), 0);
+	ck_assert_int_lt(audit_verify(log_path("none"), NULL, &line, &err), 0);
 	ck_assert_msg(strstr(err.message, "No such file"), "%s", err.message);
-	ck_assert_int_lt(audit_verify("/", &line, &err), 0);
+	ck_assert_int_lt(audit_verify("/", NULL, &line, &err), 0);
 	ck_assert_msg(strstr(err.message, "Is a directory"), "%s", err.message);
 }
 END_TEST
@@ -335,7 +335,7 @@ START_TEST(endless_line)
 		fprintf(out, "%1024s", "");
 	fputs("\nx\n", out);
 	fclose(out);
-	ck_assert_int_eq(audit_verify(file, &line, &err), 1);
+	ck_assert_int_eq(audit_verify(file, NULL, &line, &err), 1);
 	ck_assert_uint_eq(line, 1);
 }
 END_TEST
