@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Optional
 
+import files
 import workload
 
 TRAPPED_OPENS = 3000
@@ -96,9 +97,9 @@ class Runner:
             return (time.perf_counter() - begin) / times
         return measure
 
-    def reported(self, command):
+    def reported(self, command, folder=None):
         """A function that gives the nanoseconds that the command itself prints, as seconds."""
-        return lambda: float(self.output(command)) * 1e-9
+        return lambda: float(self.output(command, folder)) * 1e-9
 
 
 def write_policies(folder, openloop):
@@ -198,7 +199,8 @@ def work_cases(runner, tools, folder):
              Target("native", {"idle": 1.25})),
         Case("make -j2, 24 C files", pair(["make", "-s", "-B", "-j2"], sources),
              Target("native", {"idle": 1.5})),
-        Case("git status, 2,000 files", pair(["git", "status", "--porcelain"], repository, 3)),
+        Case("git status, 2,000 files", pair(["git", "status", "--porcelain"], repository, 3),
+             Target("native", {"idle": 1.4})),
     ]
 
 
@@ -381,9 +383,10 @@ def find_tools(arguments):
     system_python = "/usr/bin/python3"
     tools = argparse.Namespace(
         proctor=str(Path(arguments.proctor).resolve()), openloop=programs / "openloop",
-        floor=programs / "floor", spawn=programs / "spawn", bwrap=shutil.which("bwrap"),
+        floor=programs / "floor", spawn=programs / "spawn",
+        fileloop=programs / "fileloop", bwrap=shutil.which("bwrap"),
         python=system_python if os.path.exists(system_python) else sys.executable)
-    for program in (tools.proctor, tools.openloop, tools.floor, tools.spawn):
+    for program in (tools.proctor, tools.openloop, tools.floor, tools.spawn, tools.fileloop):
         if not os.access(program, os.X_OK):
             raise Failure(f"{program} is missing: run this through `make bench`")
     for name in ("make", "cc", "git"):
@@ -397,7 +400,9 @@ def run(arguments, tools, scratch):
     runner = Runner(scratch)
     cases = [case for case in work_cases(runner, tools, scratch)
              + open_cases(runner, tools, scratch)
-             + spawn_cases(runner, tools, scratch) if arguments.case in case.name]
+             + spawn_cases(runner, tools, scratch)
+             + files.call_cases(Case, Target, runner, tools, scratch)
+             + files.program_cases(Case, Target, runner, tools, scratch) if arguments.case in case.name]
     if not cases:
         raise Failure(f"no case has '{arguments.case}' in its name")
     head = heading(arguments, tools)

@@ -20,6 +20,7 @@ MODULES = """
 C_FILES = 24
 GIT_FILES = 2000
 GIT_FOLDERS = 50
+FOLDERS = 2000
 
 SOURCE = """\
 #include <ctype.h>
@@ -76,14 +77,28 @@ def c_project(folder):
     return folder
 
 
-def git_repository(folder, output):
-    """2,000 committed files in 50 folders; `output(command, folder)` runs git."""
+def folders(top):
+    """2,000 folders in 40, and a file in each."""
+    for number in range(FOLDERS):
+        path = top / f"folder{number % 40}" / f"below{number}"
+        path.mkdir(parents=True)
+        (path / "file").write_text("x\n", encoding="ascii")
+    return top
+
+
+def small_files(folder):
+    """2,000 files in 50 folders."""
     an_hour_ago = time.time() - 3600  # else git would have to read what it cannot tell by time
     for number in range(GIT_FILES):
         path = folder / f"folder{number % GIT_FOLDERS}" / f"file{number}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"file {number}\n", encoding="ascii")
         os.utime(path, (an_hour_ago, an_hour_ago))
+
+
+def git_repository(folder, output):
+    """small_files(), committed; `output(command, folder)` runs git."""
+    small_files(folder)
     identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
     output(["git", "init", "-q"], folder)
     output(["git", "add", "."], folder)
