@@ -87,13 +87,14 @@ int dns_channel_open(const struct dns_client *client, ares_channel *ret)
 size_t dns_channel_polls(ares_channel channel, struct pollfd polls[ARES_GETSOCK_MAXNUM])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	const int mask = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+	/* ARES_GETSOCK_WRITABLE() shifts into the sign. */
+	const unsigned int mask = (unsigned int)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
 	size_t count = 0;
 
 	for (unsigned int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		const short events =
-			(short)((ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) |
-				(ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0));
+			(short)((mask >> i & 1 ? POLLIN : 0) |
+				(mask >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
 
 		if (events)
 			polls[count++] = (struct pollfd){.fd = sockets[i], .events = events};
