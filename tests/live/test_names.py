@@ -472,7 +472,9 @@ def nothing_leaves(b):
                                    "    try: socket.gethostbyname(n)",
                                    "    except OSError as e: print(e)"))
     check(run.stdout == "[Errno -2] Name or service not known\n" * 20, run.stdout)
-    check([r.get("host") for r in records] == names and b.asked == set(), records, b.asked)
+    # On a machine that is slow enough the two halves of a lookup (A, AAAA) are two attempts.
+    check(list(dict.fromkeys(r.get("host") for r in records)) == names and b.asked == set(),
+          len(records), "records:", records[:3], b.asked)
 
 
 @test
