@@ -47,6 +47,7 @@ int run_tool(const struct run_config *config)
 	sigset_t all;
 	pid_t supervisor;
 	int pair[2];
+	int code;
 
 	fflush(NULL);
 	if (fill_standard_descriptors() < 0)
@@ -73,5 +74,7 @@ int run_tool(const struct run_config *config)
 		_exit(supervise(config, pair[1], stacks, &inherited));
 	}
 	close(pair[1]);
-	return guardian_run(supervisor, pair[0], stacks);
+	code = guardian_run(supervisor, pair[0], stacks);
+	stack_service_free(stacks);
+	return code;
 }

@@ -74,6 +74,17 @@ struct stack_service *stack_service_new(void)
 	return service;
 }
 
+void stack_service_free(struct stack_service *service)
+{
+	if (!service)
+		return;
+	munmap(service->area, sizeof(*service->area));
+	close_fd(&service->ask);
+	close_fd(&service->answer);
+	pthread_mutex_destroy(&service->lock);
+	free(service);
+}
+
 /* ------------------------------------------------------------------ the process itself */
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -25,6 +25,9 @@ struct stack {
 /* Before the supervisor is forked. Costs memory when it is used first. NULL and errno. */
 struct stack_service *stack_service_new(void);
 
+/* In the guardian, at the end. NULL is fine. */
+void stack_service_free(struct stack_service *service);
+
 /* In the guardian, when the supervisor asks for it: (re)starts the process. */
 void stack_service_start(struct stack_service *service);
 
