@@ -377,6 +377,7 @@ class Bench:
             process.kill()
             stdout, stderr = process.communicate()
             raise Failure(f"it hangs: {command}\n{stdout}{stderr}") from None
+        self.validate_records(command)
         return Run(process.returncode, stdout or "", stderr or "", None)
 
     def run(self, command, policy=None, options=("-q",), log=None, fine=True, **more):
@@ -388,6 +389,17 @@ class Bench:
             check(run.code != 125, "proctor failed:", run)
             self.validate(log)
         return run
+
+    def validate_records(self, command):
+        """Every record that any test makes is checked, before the test can change it."""
+        if command[:2] != [self.proctor, "run"]:
+            return
+        words = command[:command.index("--")] if "--" in command else command
+        for option, log in zip(words, words[1:]):
+            log = os.path.join(self.inside, log)
+            if option in ("-o", "--audit") and os.path.isfile(log):
+                problems = list(VALIDATOR.record_errors(log, SCHEMA))
+                check(not problems, "the log is not valid:", problems[:5])
 
     def validate(self, *logs):
         problems = []

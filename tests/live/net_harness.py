@@ -17,7 +17,9 @@ import tempfile
 import time
 import traceback
 
-from net_servers import Servers, free_port
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import validate_log  # pylint: disable=wrong-import-position
+from net_servers import Servers, free_port  # pylint: disable=wrong-import-position
 
 PROCTOR = os.path.abspath(os.environ.get("PROCTOR", "./proctor"))
 PROGRAMS = os.path.abspath(os.environ.get("PROGRAMS", "tests/live"))
@@ -54,6 +56,18 @@ def bind(address):
 
 def sendto(address):
     return ("sendto", address, "hello")
+
+
+def validate(log):
+    """The log of a run: each record, and the chain."""
+    path = os.environ.get("SCHEMA", os.path.join(os.path.dirname(validate_log.__file__),
+                                                 "../audit/schema.json"))
+    with open(path, encoding="utf-8") as file:
+        schema = validate_log.Validator(json.load(file))
+    chain = validate_log.Chain()
+    with open(log, "rb") as lines:
+        problems = [error for line in lines for error in validate_log.line_errors(line, schema, chain)]
+    check(not problems, "the log is not valid:", problems[:5])
 
 
 class Failure(Exception):
@@ -138,6 +152,7 @@ class Bench:
                           + command,
                           **more)
         check(run.returncode != 125, "proctor failed:", run.stdout)
+        validate(log)
         with open(log, encoding="utf-8", errors="surrogateescape") as file:
             records = [json.loads(line) for line in file]
         return run, [record for record in records if record["event"] == event]

@@ -166,6 +166,35 @@ def key_out_of_the_tools_reach(t):
     os.unlink(t.inside + "/to-key")
 
 
+@test(once=True)
+def older_formats(t):
+    """A log without all that was added since the first format is read, checked and shown like one of now."""
+    run = t.run(["/bin/sh", "-c", "cat file; " + attempts(t, 3)], t.wide(), ("-q", "--log", "all"))
+    later = ("stack", "exe_sha256")
+    old = []
+    with open(run.log, encoding="utf-8", errors="surrogateescape") as file:
+        records = [json.loads(line) for line in file]
+    check(any("stack" in record for record in records) and any("exe_sha256" in record for record in records))
+    for record in records:
+        if record["event"] == "exit":
+            continue
+        for name in (*later, "prev", "hash"):
+            record.pop(name, None)
+        record["seq"] = len(old) + 1
+        old.append(json.dumps(record, separators=(",", ":"))[:-1].encode())
+    with open(run.log, "wb") as file:
+        file.writelines(chained(old))
+    t.validate(run.log)
+    equal(verify(t, run.log).code, 0)
+    for form in ("text", "json", "ocsf", "ecs"):
+        shown = t.native([t.proctor, "log", "--blocked", "--format", form, run.log])
+        equal((shown.code, shown.out.count("\n"), shown.out.count("/new2") > 0), (0, 3, True), shown)
+    page = t.native([t.proctor, "report", run.log, "-o", t.dir + "/page.html"])
+    equal(page.code, 0, page)
+    with open(t.dir + "/page.html", encoding="utf-8") as file:
+        check("/new2" in file.read())
+
+
 def descendants(pid):
     found = [pid]
     for process in found:

@@ -107,7 +107,7 @@ def time_limit_with_a_stopped_terminal(t):
         process.stdin.flush()
         data = terminal.finish(process)
         equal(process.returncode, 124)
-        check(time.monotonic() - began < 6, "it took", time.monotonic() - began)
+        check(time.monotonic() - began < 20, "it took", time.monotonic() - began)
         found = valid(t, data)
         equal([record["event"] for record in found if record["event"] != "blocked"],
               ["start", "limit", "end"])
