@@ -68,15 +68,16 @@ struct reply process_toward(struct call *call, pid_t pid)
 static struct reply toward_group(struct call *call, pid_t pgrp)
 {
 	const struct session *session = call->session;
+	const bool scoped = session->host.landlock_abi >= LANDLOCK_ABI_SCOPES;
 	struct proc_stat stat;
 
-	if (pgrp == 0) {
-		if (proc_stat(session, call->request.tid, &stat) < 0)
-			return process_refuse(call, "the caller cannot be read");
+	if (proc_stat(session, call->request.tid, &stat) < 0)
+		return process_refuse(call, "the caller cannot be read");
+	if (pgrp == 0)
 		pgrp = stat.pgrp;
-	}
-	if (session->host.landlock_abi >= LANDLOCK_ABI_SCOPES ||
-	    tree_owns_group(session->self, pgrp, session->guardian))
+	if (pgrp != stat.pgrp && !tree_shares_group(session->self, pgrp))
+		return process_refuse(call, "a process group of strangers");
+	if (scoped || tree_owns_group(session->self, pgrp, session->guardian))
 		return reply_continue(call);
 	return process_refuse(call, "a process group with strangers in it");
 }

@@ -71,7 +71,7 @@ bool tree_contains(pid_t root, pid_t pid)
 	return false;
 }
 
-/* Every process of the host, in *ret (freed by the caller). Returns how many. */
+/* Every process of the host, in *ret (freed by the caller). Returns how many; 0: they cannot be told. */
 static size_t list_processes(struct tree_process **ret)
 {
 	AUTO_DIR DIR *dir = opendir("/proc");
@@ -93,8 +93,10 @@ static size_t list_processes(struct tree_process **ret)
 
 			room = room ? 2 * room : 256;
 			grown = reallocarray(list, room, sizeof(*list));
-			if (!grown)
+			if (!grown) {
+				count = 0;
 				break;
+			}
 			list = grown;
 		}
 		list[count++] = process;
@@ -144,7 +146,24 @@ bool tree_owns_group(pid_t root, pid_t pgrp, pid_t but)
 		if (list[i].pgrp == pgrp && list[i].pid != but && !list[i].descends)
 			return false;
 	}
-	return true;
+	return count > 0;
+}
+
+bool tree_shares_group(pid_t root, pid_t pgrp)
+{
+	AUTO_FREE struct tree_process *list = NULL;
+	size_t count = list_processes(&list);
+	bool empty = count > 0;
+
+	mark_descendants(list, count, root);
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].pgrp != pgrp)
+			continue;
+		if (list[i].descends)
+			return true;
+		empty = false;
+	}
+	return empty;
 }
 
 bool tree_group_is_orphaned(pid_t pid)

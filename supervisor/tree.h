@@ -16,9 +16,14 @@
 bool tree_contains(pid_t root, pid_t pid);
 
 /*
- * True when every process of process group `pgrp` descends from `root`, or is `but`.
+ * True when every process of process group `pgrp` descends from `root`, or is `but`. False when it cannot
+ * be told.
  */
 bool tree_owns_group(pid_t root, pid_t pgrp, pid_t but);
+
+/* True when a process of the group descends from `root`, or there is no such group. False when it cannot
+ * be told. */
+bool tree_shares_group(pid_t root, pid_t pgrp);
 
 /*
  * True when the process group of `pid` is orphaned as far as its ancestors tell: none of them is of

@@ -281,6 +281,7 @@ def signals_to_strangers(t):
         found, run = t.calls([call("kill", -victim, term), call("kill", -1, 0)], t.wide())
         check(is_alive(victim), "it was ended")
         equal(found[0], "-EPERM", run)
+        t.one_record(run, syscall="kill")
         found, run = t.calls([call("pipe", out(8)), call("fcntl", 3, 8, victim),
                               call("fcntl", 3, 8, -victim),
                               call("fcntl", 3, 15, blob(struct.pack("=ii", 1, victim))),
@@ -383,7 +384,15 @@ def the_supervisor(t):
                 call("kcmp", victim, victim, 2, 0, 0),
                 call("open", f"/proc/{victim}/mem", os.O_RDWR),
                 call("fcntl", 0, 8, victim),
+                call("process_vm_writev", victim, WILD, 1, WILD, 1, 0),
+                call("rt_sigqueueinfo", victim, 9, blob(struct.pack("=iii", 9, 0, -1) + bytes(116))),
+                call("rt_tgsigqueueinfo", victim, victim, 9,
+                     blob(struct.pack("=iii", 9, 0, -1) + bytes(116))),
+                call("sched_setscheduler", victim, 5, blob(bytes(4))),
+                call("ioprio_set", 1, victim, 3 << 13),
             ]
+        statements += [call("kill", -supervisors[0], signal.SIGKILL),
+                       call("setpriority", 1, supervisors[0], 19)]
         found, _ = process.communicate("".join(line + "\n" for line in statements), timeout=60)
         lines = found.splitlines()
         equal(len(lines), len(statements), "lines")

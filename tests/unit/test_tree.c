@@ -146,6 +146,10 @@ START_TEST(owns_groups)
 	ck_assert(!tree_owns_group(getpid(), getpgrp(), 0)); /* we are in it */
 	ck_assert(tree_owns_group(getpid(), getpgrp(), getpid()));
 	ck_assert(!tree_owns_group(grandchild, getpgrp(), getpid()));
+	ck_assert(tree_shares_group(getpid(), getpgrp()));
+	ck_assert(tree_shares_group(getpid(), grandchild));
+	ck_assert(!tree_shares_group(grandchild, getpgrp()));
+	ck_assert(tree_shares_group(getpid(), 0x3fffffff)); /* there is none */
 	tree_kill();
 }
 END_TEST
