@@ -56,7 +56,7 @@ class Stranger:
     """A process of the same user, outside the tree."""
 
     def __enter__(self):
-        self.process = subprocess.Popen(["/bin/sleep", "60"])
+        self.process = subprocess.Popen(["/bin/sleep", "60"], stdin=subprocess.DEVNULL)
         return self.process.pid
 
     def __exit__(self, *exception):
@@ -216,7 +216,7 @@ def strangers_are_not_traced(t):
 def folders_in_proc(t):
     """What /proc shows of a child may be read, of a stranger not."""
     policy = t.policy(read=["/usr", "/lib*", "/etc", "/bin", "/proc/self", t.inside, t.bin])
-    script = "sleep 5 & head -c 5 /proc/$!/comm; cat /proc/$!/environ >copy && echo ok; kill $!"
+    script = "sleep 60 & until grep -q sleep /proc/$!/comm; do :; done; head -c 5 /proc/$!/comm; cat /proc/$!/environ >copy && echo ok; kill $!"
     run = t.run(["/bin/sh", "-c", script], policy)
     equal((run.out, run.blocked), ("sleepok\n", []), run)
     with Stranger() as stranger:

@@ -131,7 +131,7 @@ def everything_may_be_read(t):
 def strangers_in_proc(t):
     """What /proc tells of processes outside is not the tool's, also where everything may be read."""
     abi(t)
-    stranger = subprocess.Popen(["sleep", "60"])
+    stranger = subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL)
     try:
         for name in ("environ", "mem", "maps", "fd/0", "root/etc/passwd"):
             statements = [call("open", f"/proc/{stranger.pid}/{name}", RD)]
