@@ -51,13 +51,31 @@ static void put_session(FILE *out, const struct run_config *config,
 		    outcome->usage.user_s + outcome->usage.system_s);
 }
 
+static void put_limits(FILE *out, const struct run_outcome *outcome)
+{
+	static const char *const names[] = {"wall", "cpu", "memory", "disk", "log"};
+	const char *reached = outcome->limit;
+
+	if (!reached && outcome->audit && audit_is_full(outcome->audit))
+		reached = "log";
+	fputs("# HELP proctor_limits_reached_total Runs that a limit has ended.\n"
+	      "# TYPE proctor_limits_reached_total counter\n", out);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		fprintf(out, "proctor_limits_reached_total{limit=\"%s\"} %d\n", names[i],
+			reached && !strcmp(reached, names[i]));
+}
+
 static void put_all(FILE *out, const struct run_config *config, const struct run_outcome *outcome,
 		    bool ended)
 {
 	put_session(out, config, outcome, ended);
 	put_counter(out, "proctor_timeouts_total", "Runs that the limit of time has ended.",
 		    outcome->timed_out);
+	put_limits(out, outcome);
 	if (outcome->audit) {
+		put_counter(out, "proctor_records_dropped_total",
+			    "Records of calls that were not refused, which a log did not take in time.",
+			    (double)audit_dropped(outcome->audit));
 		audit_write_metrics(outcome->audit, out);
 		put_gauge(out, "proctor_log_failed", "1 when the log can no longer be written.",
 			  audit_failure(outcome->audit) != NULL);

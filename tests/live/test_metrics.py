@@ -3,12 +3,13 @@
 """--metrics: the text format of Prometheus, true figures, written as a whole."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import check, equal, main, test, wait_until
+from harness import Skip, check, equal, main, test, wait_until
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? '
                     r"(-?[0-9.eE+-]+|\+Inf|NaN)")
@@ -71,6 +72,35 @@ def figures(t):
     equal(buckets[-1], value(found, "proctor_call_duration_seconds_count"))
     check(abs(buckets[-1] - calls) <= 4, buckets[-1], calls)
     equal([name for name in os.listdir(t.dir) if name.startswith(".")], [], "litter")
+
+
+@test(once=True)
+def alerts(t):
+    """What doc/alerts.yml speaks of is what the figures are called; promtool, if there is one, agrees."""
+    path = t.dir + "/figures.prom"
+    rules = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/alerts.yml")
+    run = t.run(["/bin/sh", "-c", f"(: > {t.outside}/one); sleep 9"], t.wide(),
+                options=("-q", "--metrics", path, "--timeout", "0.5s"))
+    equal(run.code, 124, run)
+    found = parse(path)
+    equal(value(found, "proctor_limits_reached_total", limit="wall"), 1)
+    equal(value(found, "proctor_limits_reached_total"), 1)
+    equal(value(found, "proctor_records_dropped_total"), 0)
+    with open(rules, encoding="utf-8") as file:
+        expressions = re.findall(r"expr: (.*)", file.read())
+    equal(len(expressions), 6)
+    names = {name for name, _ in found}
+    for expression in expressions:
+        used = re.search(r"\((proctor_[a-z_]+)(?:\{([^}]*)\})?\) > 0$", expression)
+        check(used and used[1] in names, expression)
+        for label, wanted in re.findall(r'([a-z]+)=~?"([^"]*)"', used[2] or ""):
+            check(any(name == used[1] and re.search(f'{label}="({wanted})"', labels or "")
+                      for name, labels in found), expression)
+    promtool = shutil.which("promtool")
+    if not promtool:
+        raise Skip("no promtool: the rules' grammar is not checked")
+    checked = t.native([promtool, "check", "rules", rules])
+    equal(checked.code, 0, checked)
 
 
 @test(once=True)
