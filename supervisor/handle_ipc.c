@@ -71,6 +71,16 @@ static uint64_t key_of(enum ipc_kind kind, int id)
 	return (uint64_t)kind << 32 | (uint32_t)id;
 }
 
+static enum ipc_kind kind_in(const struct ipc_object *object)
+{
+	return (enum ipc_kind)(object->key >> 32);
+}
+
+static int id_in(const struct ipc_object *object)
+{
+	return (int)(uint32_t)object->key;
+}
+
 static bool remember(struct ipc_objects *objects, enum ipc_kind kind, int id)
 {
 	const uint64_t key = key_of(kind, id);
@@ -107,6 +117,29 @@ static bool is_own(struct ipc_objects *objects, enum ipc_kind kind, int id, bool
 	if (!object || kind != IPC_SHM)
 		return object != NULL;
 	return shmctl(id, IPC_STAT, &shm) < 0 || shm.shm_cpid == getpid();
+}
+
+void ipc_objects_free(struct ipc_objects *objects)
+{
+	struct ipc_object *object;
+	struct ipc_object *next;
+
+	if (!objects)
+		return;
+	HASH_ITER(hh, objects->made, object, next) {
+		const int id = id_in(object);
+
+		if (kind_in(object) == IPC_SEM)
+			semctl(id, 0, IPC_RMID);
+		else if (kind_in(object) == IPC_MSG)
+			msgctl(id, IPC_RMID, NULL);
+		else if (is_own(objects, IPC_SHM, id, false))
+			shmctl(id, IPC_RMID, NULL);
+		HASH_DEL(objects->made, object);
+		free(object);
+	}
+	pthread_mutex_destroy(&objects->lock);
+	free(objects);
 }
 
 /* Nobody's: removed, or never given. */

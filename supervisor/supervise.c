@@ -667,6 +667,8 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	end_tree(&supervisor);
 	pool_settle(supervisor.session.pool);
 	net_state_finish(&supervisor.session);
+	ipc_objects_free(supervisor.session.ipc);
+	supervisor.session.ipc = NULL;
 	if (supervisor.capture)
 		capture_finish(supervisor.capture, !supervisor.ended || supervisor.limited);
 	if (supervisor.ended && !supervisor.limited)

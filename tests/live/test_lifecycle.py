@@ -615,5 +615,32 @@ def nothing_is_left_behind(t):
         t.validate(f"{state}/{session}/audit.jsonl")
 
 
+def ipc_objects():
+    """The numbers of the host's System V objects, by kind."""
+    found = set()
+    for kind in ("shm", "sem", "msg"):
+        with open("/proc/sysvipc/" + kind, encoding="ascii") as lines:
+            found |= {f"{kind} {line.split()[1]}" for line in list(lines)[1:]}
+    return found
+
+
+@test
+def ipc_objects_go_with_the_tool(t):
+    """Nobody could use them: each run has those only that it made."""
+    script = ("import ctypes\nlibc = ctypes.CDLL(None)\n"
+              "print('shm', libc.shmget(0, 4096, 0o1600))\n"
+              "print('sem', libc.semget(0, 1, 0o1600))\n"
+              "print('msg', libc.msgget(0, 0o1600))\n")
+    made = t.native(["/usr/bin/python3", "-c", script]).out.split("\n")[:3]
+    check(set(made) <= ipc_objects(), made)
+    for line in made:
+        t.native(["ipcrm", "-" + {"shm": "m", "sem": "s", "msg": "q"}[line.split()[0]],
+                  line.split()[1]])
+    run = t.run(["/usr/bin/python3", "-c", script], t.wide())
+    made = run.out.split("\n")[:3]
+    equal([line.split()[0] for line in made], ["shm", "sem", "msg"], run)
+    equal(set(made) & ipc_objects(), set(), run)
+
+
 if __name__ == "__main__":
     sys.exit(main())
