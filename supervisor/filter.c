@@ -156,6 +156,8 @@ static bool passes(const struct sensitivity *sensitive, const struct syscall_row
 		return row->class == CLASS_NETWORK && !sensitive->network;
 	case TRAP_FORK:
 		return !sensitive->processes;
+	case TRAP_DISK:
+		return !sensitive->disk;
 	default:
 		return false;
 	}
@@ -212,6 +214,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_NEVER:
 	case TRAP_ALWAYS:
 	case TRAP_CHANGE:
+	case TRAP_DISK:
 	case TRAP_EXEC:
 	case TRAP_FCNTL:
 	case TRAP_FORK:

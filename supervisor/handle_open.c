@@ -12,7 +12,7 @@
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
-#include "supervisor/memory_files.h"
+#include "supervisor/limits.h"
 #include "supervisor/names.h"
 #include "supervisor/pool.h"
 #include "supervisor/session.h"
@@ -394,11 +394,10 @@ static bool may_write(const struct open_request *request, const struct reply *re
 	return reply->kind == REPLY_FD && (request->flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* For the limit disk. */
+/* For the limits memory and disk. */
 static struct reply count_writes(struct call *call, struct reply reply)
 {
-	struct memory_files *files = call->session->memory_files;
-	int error = files ? memory_files_add(files, reply.fd) : 0;
+	int error = limits_add_file(call->session->limits, reply.fd);
 
 	if (error == 0)
 		return reply;

@@ -2,6 +2,7 @@
 #include "supervisor/limits.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
@@ -24,6 +25,8 @@ enum { KIND_COUNT = sizeof(kinds) / sizeof(kinds[0]) };
 struct limits {
 	const struct policy_limit *limits[KIND_COUNT]; /* NULL: not set */
 	int timer; /* -1: no limit is set */
+	const struct policy_limit *disk;
+	atomic_ullong reserved; /* bytes of disk; see limits_reserve() */
 	int own_io;
 	struct memory_files *files;
 	uint64_t processors;
@@ -54,22 +57,10 @@ const char *limit_name(enum policy_limit_kind kind)
 	return "";
 }
 
-/* For the limit disk. */
-static int open_disk(struct limits *limits, struct error *err)
-{
-	limits->files = memory_files_new();
-	limits->own_io = tree_use_open();
-	if (limits->own_io < 0)
-		return error_set(err, -limits->own_io,
-				 "limits.disk needs /proc/PID/io, which this kernel does not show");
-	return limits->files ? 0 : error_set(err, ENOMEM, "limits");
-}
-
 int limits_new(const struct policy *policy, struct limits **ret, struct error *err)
 {
 	struct limits *limits = calloc(1, sizeof(*limits));
 	bool any = false;
-	int error;
 
 	*ret = limits;
 	if (!limits)
@@ -83,8 +74,15 @@ int limits_new(const struct policy *policy, struct limits **ret, struct error *e
 	}
 	if (!any)
 		return 0;
-	if (policy_limit(policy, LIMIT_DISK) && (error = open_disk(limits, err)) < 0)
-		return error;
+	limits->files = memory_files_new();
+	if (!limits->files)
+		return error_set(err, ENOMEM, "limits");
+	limits->disk = policy_limit(policy, LIMIT_DISK);
+	if (limits->disk)
+		limits->own_io = tree_use_open();
+	if (limits->disk && limits->own_io < 0)
+		return error_set(err, -limits->own_io,
+				 "limits.disk needs /proc/PID/io, which this kernel does not show");
 	limits->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return limits->timer < 0 ? error_set(err, errno, "limits") : 0;
 }
@@ -117,49 +115,82 @@ void limits_start(struct limits *limits)
 	set_timer(limits, SHORTEST_NS);
 }
 
-struct memory_files *limits_files(const struct limits *limits)
+int limits_add_file(struct limits *limits, int fd)
 {
-	return limits->files;
+	return limits->files ? memory_files_add(limits->files, fd) : 0;
 }
 
-static uint64_t used(const struct limits *limits, size_t i, const struct tree_process *list,
-		     size_t count, uint64_t own_bytes)
+const struct policy_limit *limits_reserve(struct limits *limits, uint64_t bytes)
 {
-	struct nameless_list open;
-	uint64_t use;
+	if (!limits->disk)
+		return NULL;
+	if (bytes > limits->disk->value)
+		return limits->disk;
+	return atomic_fetch_add(&limits->reserved, bytes) > limits->disk->value - bytes ?
+		       limits->disk :
+		       NULL;
+}
 
-	if (kinds[i] == LIMIT_CPU)
-		return tree_use_cpu(list, count);
-	tree_use_nameless(list, count, &open);
-	if (kinds[i] == LIMIT_MEMORY) {
-		use = tree_use_memory(list, count, &open, limits->limits[i]->value);
-	} else {
-		use = tree_use_written(list, count, limits->own_io, own_bytes);
-		if (use != UINT64_MAX)
-			use += memory_files_growth(limits->files, &open);
+/* What the tree uses now. */
+struct use {
+	struct tree_process *list;
+	size_t count;
+	struct nameless_list open;
+	uint64_t grown;         /* files in memory, those that have a name... */
+	uint64_t grown_deleted; /* ...and those of `open` that had one */
+	uint64_t own_bytes;     /* see limits_passed() */
+};
+
+static uint64_t used(const struct limits *limits, const struct policy_limit *limit,
+		     enum policy_limit_kind kind, const struct use *use)
+{
+	uint64_t written;
+
+	switch (kind) {
+	case LIMIT_CPU:
+		return tree_use_cpu(use->list, use->count);
+	case LIMIT_MEMORY:
+		return tree_use_memory(use->list, use->count,
+				       use->grown + use->open.bytes + tree_use_segments(),
+				       limit->value);
+	default:
+		written = tree_use_written(use->list, use->count, limits->own_io, use->own_bytes);
+		return written == UINT64_MAX ? written :
+					       written + use->grown + use->grown_deleted;
 	}
-	free(open.files);
-	return use;
+}
+
+static void look(const struct limits *limits, struct use *ret)
+{
+	ret->count = tree_list(getpid(), &ret->list);
+	tree_use_nameless(ret->list, ret->count, &ret->open);
+	ret->grown = memory_files_growth(limits->files, &ret->open, &ret->grown_deleted);
+}
+
+static void use_release(struct use *use)
+{
+	free(use->list);
+	free(use->open.files);
 }
 
 bool limits_passed(struct limits *limits, uint64_t own_bytes, enum policy_limit_kind *ret)
 {
-	AUTO_FREE struct tree_process *list = NULL;
-	const size_t count = tree_list(getpid(), &list);
+	__attribute__((cleanup(use_release))) struct use use = {.own_bytes = own_bytes};
 	uint64_t pause = LONGEST_NS;
 
+	look(limits, &use);
 	for (size_t i = 0; i < KIND_COUNT; i++) {
 		const struct policy_limit *limit = limits->limits[i];
-		uint64_t use;
+		uint64_t sum;
 		uint64_t left;
 
 		if (!limit)
 			continue;
-		use = used(limits, i, list, count, own_bytes);
+		sum = used(limits, limit, kinds[i], &use);
 		*ret = kinds[i];
-		if (use > limit->value)
+		if (sum > limit->value)
 			return true;
-		left = (limit->value - use) /
+		left = (limit->value - sum) /
 		       (kinds[i] == LIMIT_CPU ? limits->processors : BYTES_PER_NS);
 		if (left < pause)
 			pause = left;

@@ -3,6 +3,7 @@
 #define PROCTOR_SUPERVISOR_LIMITS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/error.h"
 #include "policy/policy.h"
@@ -13,7 +14,6 @@
  * and a limit that is passed ends the run.
  */
 struct limits;
-struct memory_files;
 
 /*
  * Returns 0 and *ret, or a negative errno and *err. To be called while nothing hostile runs. Without
@@ -25,8 +25,17 @@ void limits_free(struct limits *limits);
 /* A descriptor that is readable when limits_passed() is due. -1: never. */
 int limits_fd(const struct limits *limits);
 
-/* Where files that are opened for writing are noted; NULL: that is not needed. */
-struct memory_files *limits_files(const struct limits *limits);
+/*
+ * To be called with each descriptor open for writing before the tool has it. From any thread. 0, or a
+ * negative errno: the tool must not have it.
+ */
+int limits_add_file(struct limits *limits, int fd);
+
+/*
+ * The tool asks for so many bytes of disk to be set aside, which nobody counts as written
+ * (fallocate(2)). NULL: it may have them; else the limit that they would pass. From any thread.
+ */
+const struct policy_limit *limits_reserve(struct limits *limits, uint64_t bytes);
 
 /* Starts looking. */
 void limits_start(struct limits *limits);

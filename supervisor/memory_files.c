@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <pthread.h>
 #include <search.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -108,27 +109,33 @@ int memory_files_add(struct memory_files *files, int fd)
 	return error;
 }
 
-uint64_t memory_files_growth(struct memory_files *files, const struct nameless_list *open)
+static uint64_t growth(const struct memory_file *file, const struct stat *stat)
+{
+	return file_bytes(stat) > file->before ? file_bytes(stat) - file->before : 0;
+}
+
+uint64_t memory_files_growth(struct memory_files *files, const struct nameless_list *open,
+			     uint64_t *ret_deleted)
 {
 	struct memory_file **link;
-	uint64_t sum = 0;
+	uint64_t named = 0;
 
+	*ret_deleted = 0;
 	pthread_mutex_lock(&files->lock);
 	link = &files->first;
 	while (*link) {
 		struct memory_file *file = *link;
 		struct stat stat;
+		const bool known = fstat(file->fd, &stat) == 0;
 
-		if (fstat(file->fd, &stat) == 0 &&
-		    (stat.st_nlink || nameless_list_has(open, &file->id))) {
-			if (file_bytes(&stat) > file->before)
-				sum += file_bytes(&stat) - file->before;
-			link = &file->next;
+		if (!known || (!stat.st_nlink && !nameless_list_has(open, &file->id))) {
+			*link = file->next;
+			forget(files, file);
 			continue;
 		}
-		*link = file->next;
-		forget(files, file);
+		*(stat.st_nlink ? &named : ret_deleted) += growth(file, &stat);
+		link = &file->next;
 	}
 	pthread_mutex_unlock(&files->lock);
-	return sum;
+	return named;
 }

@@ -24,9 +24,10 @@ void memory_files_free(struct memory_files *files);
 int memory_files_add(struct memory_files *files, int fd);
 
 /*
- * By how many bytes they have grown. Deleted ones count while they are among the `open` ones, and are
- * forgotten then.
+ * By how many bytes they have grown, and in *ret_deleted by how many those that have no name any more
+ * but are among the `open` ones; such others are forgotten.
  */
-uint64_t memory_files_growth(struct memory_files *files, const struct nameless_list *open);
+uint64_t memory_files_growth(struct memory_files *files, const struct nameless_list *open,
+			     uint64_t *ret_deleted);
 
 #endif

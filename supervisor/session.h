@@ -34,7 +34,7 @@ struct net_peers;
 struct relay;
 struct ipc_objects;
 struct process_limit;
-struct memory_files;
+struct limits;
 
 struct session {
 	const struct policy *policy;
@@ -96,7 +96,7 @@ struct session {
 	struct net_peers *peers; /* also for network.rewrite */
 	struct relay *relay;     /* NULL: neither names nor rewrites */
 	struct process_limit *process_limit; /* NULL: as many as it likes */
-	struct memory_files *memory_files;   /* NULL: nobody counts what is written */
+	struct limits *limits;
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

@@ -32,7 +32,6 @@
 #include "supervisor/launch.h"
 #include "supervisor/limits.h"
 #include "supervisor/lives.h"
-#include "supervisor/memory_files.h"
 #include "supervisor/net_state.h"
 #include "supervisor/pool.h"
 #include "supervisor/process_limit.h"
@@ -55,7 +54,6 @@ struct supervisor {
 	int channel;
 	int signals;
 	int timer;
-	struct limits *limits;
 	int ticker;     /* of config->progress; -1: not wanted */
 	uint64_t began;
 	bool ended;     /* the tool's first process */
@@ -90,16 +88,13 @@ static int open_limits(struct supervisor *supervisor, struct error *err)
 	session->process_limit = processes ? process_limit_new(processes) : NULL;
 	if (processes && !session->process_limit)
 		return error_set(err, ENOMEM, "cannot start");
-	error = limits_new(policy, &supervisor->limits, err);
-	if (error < 0)
-		return error;
-	session->memory_files = limits_files(supervisor->limits);
+	error = limits_new(policy, &session->limits, err);
 	/* What the tool has from the beginning. */
-	for (int fd = STDIN_FILENO; session->memory_files && fd <= STDERR_FILENO; fd++) {
+	for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++) {
 		if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-			(void)memory_files_add(session->memory_files, fd);
+			(void)limits_add_file(session->limits, fd);
 	}
-	return 0;
+	return error;
 }
 
 static int open_session(struct supervisor *supervisor, struct error *err)
@@ -268,6 +263,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
+		.disk = policy_limit(policy, LIMIT_DISK) != NULL,
 		.processes = all || policy_limit(policy, LIMIT_PROCESSES) != NULL,
 		.disguise = policy_has_name_rules(policy) ||
 			    policy_rewrites(policy, CLASS_NETWORK),
@@ -451,7 +447,7 @@ static void on_limits(struct supervisor *supervisor)
 	const uint64_t own = audit_written(supervisor->session.audit);
 	enum policy_limit_kind kind;
 
-	if (limits_passed(supervisor->limits, own, &kind))
+	if (limits_passed(supervisor->session.limits, own, &kind))
 		reach_limit(supervisor, kind);
 }
 
@@ -478,7 +474,7 @@ static void serve(struct supervisor *supervisor)
 		{.fd = session->failed_event, .events = POLLIN},
 		{.fd = pool_watch_fd(session->pool), .events = POLLIN},
 		{.fd = supervisor->ticker, .events = POLLIN},
-		{.fd = limits_fd(supervisor->limits), .events = POLLIN},
+		{.fd = limits_fd(session->limits), .events = POLLIN},
 	};
 	bool watching = false;
 
@@ -660,7 +656,7 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		return finish(&supervisor, supervisor.ended ? NULL : err.message);
 	}
 	start_timer(&supervisor);
-	limits_start(supervisor.limits);
+	limits_start(supervisor.session.limits);
 	launch_go(&supervisor.launch);
 	serve(&supervisor);
 	audit_hurry(supervisor.session.audit);

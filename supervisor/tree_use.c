@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/kcmp.h>
 #include <linux/magic.h>
@@ -183,6 +184,8 @@ static void sort_nameless(struct nameless_list *list)
 			list->files[kept++] = list->files[i];
 	}
 	list->count = kept;
+	for (size_t i = 0; i < kept; i++)
+		list->bytes += list->files[i].bytes;
 }
 
 void tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret)
@@ -212,18 +215,36 @@ bool nameless_list_has(const struct nameless_list *list, const struct file_id *i
 	return list->count && bsearch(&key, list->files, list->count, sizeof(key), by_id);
 }
 
-uint64_t tree_use_memory(const struct tree_process *list, size_t count,
-			 const struct nameless_list *open, uint64_t enough)
+uint64_t tree_use_segments(void)
+{
+	AUTO_FILE FILE *file = fopen("/proc/sysvipc/shm", "re");
+	char line[512];
+	uint64_t sum = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		uint64_t resident;
+		uint64_t swapped;
+		int creator;
+
+		if (sscanf(line,
+			   "%*d %*d %*o %*u %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %" SCNu64
+			   " %" SCNu64,
+			   &creator, &resident, &swapped) == 3 &&
+		    creator == getpid())
+			sum += resident + swapped;
+	}
+	return sum;
+}
+
+uint64_t tree_use_memory(const struct tree_process *list, size_t count, uint64_t shared,
+			 uint64_t enough)
 {
 	struct memory_use use = mapped(list, count, false);
-	uint64_t nameless = 0;
 
-	for (size_t i = 0; i < open->count; i++)
-		nameless += open->files[i].bytes;
-	if (use.anonymous + use.shared + nameless > enough)
+	if (use.anonymous + use.shared + shared > enough)
 		use = mapped(list, count, true);
-	/* A file may be mapped, open, or both. */
-	return use.anonymous + (use.shared > nameless ? use.shared : nameless);
+	/* It may be mapped or not. */
+	return use.anonymous + (use.shared > shared ? use.shared : shared);
 }
 
 /* ---------------------------------------------------------------------------- writing */

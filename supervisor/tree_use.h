@@ -34,19 +34,23 @@ struct nameless_list {
 		uint64_t bytes;
 	} *files; /* freed by the caller */
 	size_t count;
+	uint64_t bytes; /* of all */
 };
 
 /* The memfds and deleted files of tmpfs that the tree has open. */
 void tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret);
 bool nameless_list_has(const struct nameless_list *list, const struct file_id *id);
 
+/* Bytes of the System V shared memory that the supervisor has made for the tool. */
+uint64_t tree_use_segments(void);
+
 /*
- * Bytes of memory that belong to no file with a name: anonymous pages, swapped ones included, shared
- * memory, and the files of `open`. What processes share counts once.
+ * Bytes of memory: anonymous pages, swapped ones included, and shared memory, of which `shared` is known
+ * to be there, mapped or not. What processes share counts once.
  * Looks closer, which takes longer, only where a first sum is more than `enough`.
  */
-uint64_t tree_use_memory(const struct tree_process *list, size_t count,
-			 const struct nameless_list *open, uint64_t enough);
+uint64_t tree_use_memory(const struct tree_process *list, size_t count, uint64_t shared,
+			 uint64_t enough);
 
 /*
  * Bytes that were written to files of disks, as the kernel counts them when a page is changed

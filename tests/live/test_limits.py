@@ -203,6 +203,10 @@ def memory(t):
                  "for i in range(256): os.write(x, bytes(1 << 20))",
                  "import os\nfor i in range(8):\n"
                  "    if os.fork() == 0: x = bytearray(b'1') * (32 << 20); break\n",
+                 "import ctypes\nlibc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p\n"
+                 "shm = libc.shmget(0, 256 << 20, 0o1600)\n"
+                 "at = libc.shmat(shm, None, 0)\nlibc.shmctl(shm, 0, None)\n"
+                 "ctypes.memset(at, 1, 256 << 20)",
                  # A process of which the first thread has ended.
                  "import ctypes, threading, time\n"
                  f"def take():\n    {TAKE}\n    time.sleep(60)\n"
@@ -243,13 +247,29 @@ def disk_in(t, folder):
 
 
 @test
+def set_aside(t):
+    """fallocate(2) takes disk that nobody writes to."""
+    script = ("import os\nfd = os.open('big', os.O_RDWR | os.O_CREAT)\n"
+              "for size in (1 << 20, 1 << 40, 6 << 20, 6 << 20):\n"
+              "    try: os.posix_fallocate(fd, 0, size); print('done')\n"
+              "    except OSError as error: print(error.strerror)\n"
+              "os.unlink('big')")
+    equal(t.native([PYTHON, "-c", script.replace("1 << 40, ", "")]).out, "done\n" * 3)
+    run = t.run([PYTHON, "-c", script], t.wide(limits={"disk": "8M"}))
+    no = "No space left on device\n"
+    equal((run.code, run.out), (0, f"done\n{no}done\n{no}"), run)
+    equal([(record["syscall"], record["errno"], record["detail"]) for record in run.records
+           if record["event"] == "limit"], [("fallocate", "ENOSPC", "limit disk")] * 2, run)
+
+
+@test
 def disk(t):
     disk_in(t, t.inside)
 
 
 @test
 def disk_in_memory(t):
-    """A tmpfs, where the kernel does not count for a process what it writes."""
+    """A tmpfs, where the kernel does not count for a process what it writes; it is memory, too."""
     memory = "/dev/shm"
     if not os.path.ismount(memory) or not os.access(memory, os.W_OK):
         print("skipped: there is no tmpfs", memory)
@@ -258,6 +278,10 @@ def disk_in_memory(t):
     os.chmod(folder, 0o777)
     try:
         disk_in(t, folder)
+        policy = t.wide(write=[folder], limits=MEMORY)
+        run = t.run([SH, "-c", f"head -c 200000000 /dev/zero >{folder}/big; sleep 60"], policy,
+                    options=())
+        ended_by(run, "memory", "memory: 96M")
         # What was there before is not the tool's, until it is written anew.
         run = t.run([SH, "-c", f"cd {folder}; ls | wc -l; echo >>big"],
                     t.wide(write=[folder], limits={"disk": "8M"}))
