@@ -137,7 +137,7 @@ def bombs(t):
     process = t.spawn(line)
     try:
         equal(process.stdout.readline(), "all\n")
-        check(len(running(t.inside)) >= count, "so few:", len(running(t.inside)))
+        check(wait_until(lambda: len(running(t.inside)) >= count), "so few:", len(running(t.inside)))
         process.communicate(timeout=patient(60))
     finally:
         process.kill()

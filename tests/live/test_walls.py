@@ -8,7 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 from harness import (AT_FDCWD, SYSTEM, RENAME_EXCHANGE, Skip, call, check, equal, main, result,
-                     snapshot, test)
+                     snapshot, test, wait_until)
 
 RD, WR, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 CREAT = os.O_CREAT
@@ -127,12 +127,19 @@ def everything_may_be_read(t):
     equal(walls(t, statements, "landlock", path), ["3", "4", "-EACCES"])
 
 
+def name_of(pid):
+    with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+        return file.read()
+
+
 @test
 def strangers_in_proc(t):
     """What /proc tells of processes outside is not the tool's, also where everything may be read."""
     abi(t)
     stranger = subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL)
     try:
+        # While it executes, it is closed to all but root.
+        check(wait_until(lambda: name_of(stranger.pid) == "sleep\n"))
         for name in ("environ", "mem", "maps", "fd/0", "root/etc/passwd"):
             statements = [call("open", f"/proc/{stranger.pid}/{name}", RD)]
             t.plant()
