@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40 }; /* path_resolution(7) */
+#include "core/path.h"
 
 struct walk {
 	char done[PATH_MAX];     /* resolved so far; "" is the root */
@@ -47,7 +47,7 @@ static int push_link(struct walk *walk, const char *target)
 {
 	char joined[2 * PATH_MAX];
 
-	if (++walk->links > LINKS_MAX)
+	if (++walk->links > PATH_LINKS_MAX)
 		return -ELOOP;
 	if ((size_t)snprintf(joined, sizeof(joined), "%s/%s", target, walk->rest) >= sizeof(joined))
 		return -ENAMETOOLONG;

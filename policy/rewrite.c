@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/path.h"
 #include "policy/private.h"
 
 void path_rewrites_add(struct memory *memory, struct path_rewrites *rewrites,
@@ -70,14 +71,6 @@ const struct path_rewrite *path_rewrites_find(const struct path_rewrites *rewrit
 	return search.found;
 }
 
-/* True when `path` is `folder` or below it. */
-static bool lies_in(const char *path, const char *folder)
-{
-	const size_t len = strcmp(folder, "/") ? strlen(folder) : 0;
-
-	return !strncmp(path, folder, len) && (path[len] == '/' || path[len] == '\0');
-}
-
 const struct path_rewrite *path_rewrites_below(const struct path_rewrites *rewrites,
 					       const char *path)
 {
@@ -85,7 +78,7 @@ const struct path_rewrite *path_rewrites_below(const struct path_rewrites *rewri
 		const struct rule *rule = &rewrites->items[i]->rule;
 
 		for (size_t p = 0; p < rule->pattern_count; p++)
-			if (lies_in(rule->patterns[p].literal, path))
+			if (path_lies_in(rule->patterns[p].literal, path))
 				return rewrites->items[i];
 	}
 	return NULL;
@@ -97,7 +90,7 @@ const struct path_rewrite *path_rewrites_to_below(const struct path_rewrites *re
 	for (size_t i = 0; i < rewrites->count; i++) {
 		const char *to = rewrites->items[i]->to.literal;
 
-		if (lies_in(to, path) && strcmp(to, path) != 0)
+		if (path_lies_in(to, path) && strcmp(to, path) != 0)
 			return rewrites->items[i];
 	}
 	return NULL;
@@ -146,7 +139,7 @@ static const char *given_name(const struct path_rewrite *rewrite)
 
 int path_rewrite_given(const struct path_rewrite *rewrite, const char *path, char ret[PATH_MAX])
 {
-	if (!lies_in(path, rewrite->to.literal_len ? rewrite->to.literal : "/"))
+	if (!path_lies_in(path, rewrite->to.literal_len ? rewrite->to.literal : "/"))
 		return 0;
 	return join(given_name(rewrite), path, rewrite->to.literal_len, ret);
 }

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-
-enum { LINKS_MAX = 40 }; /* path_resolution(7) */
+#include "core/path.h"
 
 static int add(struct guard *guard, const char *path)
 {
@@ -77,7 +76,7 @@ int guard_add(struct guard *guard, const char *path)
 
 	if (asprintf(&at, "%s/%s", *path == '/' || !cwd ? "" : cwd, path) < 0)
 		at = NULL;
-	for (unsigned int links = 0; error == 0 && links <= LINKS_MAX; links++) {
+	for (unsigned int links = 0; error == 0 && links <= PATH_LINKS_MAX; links++) {
 		char clean[PATH_MAX];
 		const char *rest;
 		char *next;
@@ -103,17 +102,9 @@ int guard_set_secret(struct guard *guard, const char *path)
 	return guard->secret ? 0 : -errno;
 }
 
-/* True when `path` is `folder` or lies in it. */
-static bool lies_in(const char *path, const char *folder)
-{
-	const size_t len = strlen(folder);
-
-	return !strncmp(path, folder, len) && (path[len] == '\0' || path[len] == '/');
-}
-
 bool guard_forbids(const struct guard *guard, const struct access *access, bool makes_folder)
 {
-	const bool moves = access->op == OP_DELETE || (access->op == OP_CREATE && !makes_folder);
+	bool moves = access->op == OP_DELETE || (access->op == OP_CREATE && !makes_folder);
 
 	if (!access->path)
 		return false;
@@ -121,9 +112,10 @@ bool guard_forbids(const struct guard *guard, const struct access *access, bool 
 		return true;
 	if (access->class != CLASS_FILE || access->op == OP_READ)
 		return false;
+	moves &= strcmp(access->path, "/") != 0; /* the kernel has its own answer */
 	for (unsigned int i = 0; i < guard->count; i++) {
-		if (lies_in(access->path, guard->paths[i]) ||
-		    (moves && lies_in(guard->paths[i], access->path)))
+		if (path_lies_in(access->path, guard->paths[i]) ||
+		    (moves && path_lies_in(guard->paths[i], access->path)))
 			return true;
 	}
 	return false;

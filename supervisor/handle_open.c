@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/path.h"
 #include "supervisor/file.h"
 #include "supervisor/handlers.h"
 #include "supervisor/kernel_abi.h"
@@ -18,10 +19,7 @@
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
-enum {
-	LINKS_MAX = 40,   /* MAXSYMLINKS, path_resolution(7) */
-	CREATE_TRIES = 64, /* of a name that others make and remove meanwhile */
-};
+enum { CREATE_TRIES = 64 }; /* of a name that others make and remove meanwhile */
 
 struct open_request {
 	int dirfd;
@@ -282,7 +280,7 @@ static int find_entry(struct call *call, const struct open_request *request,
 			return 0;
 		if (request->flags & O_EXCL)
 			return -EEXIST;
-		if (!follow || links >= LINKS_MAX || request->resolve)
+		if (!follow || links >= PATH_LINKS_MAX || request->resolve)
 			return -ELOOP;
 		target[len] = '\0';
 		error = resolve_entry_at(call, entry->parent, target, &next);

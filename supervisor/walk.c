@@ -9,15 +9,13 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/path.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/names.h"
 #include "supervisor/session.h"
 #include "supervisor/tree.h"
 
-enum {
-	LINKS_MAX = 40,    /* MAXSYMLINKS, path_resolution(7) */
-	PROC_ROOT_INO = 1, /* include/linux/proc_ns.h */
-};
+enum { PROC_ROOT_INO = 1 }; /* include/linux/proc_ns.h */
 
 struct walk {
 	struct call *call;
@@ -167,7 +165,7 @@ static int follow_link(struct walk *walk, const char *part, int link, const stru
 	char target[PATH_MAX];
 	ssize_t len;
 
-	if (++walk->links > LINKS_MAX)
+	if (++walk->links > PATH_LINKS_MAX)
 		return -ELOOP;
 	if (stat->st_dev == walk->call->session->proc_dev) {
 		const struct open_how how = {
@@ -223,10 +221,8 @@ static int open_tracked(struct walk *walk, const char *part, bool last, int *ret
 	error = names_step(walk->given, part, walk->next);
 	if (error < 0)
 		return error;
-	if (session->hides && walk->next[0] == '/' && policy_hides(session->policy, walk->next)) {
-		name_rest(walk->rest);
+	if (session->hides && walk->next[0] == '/' && policy_hides(session->policy, walk->next))
 		return -ENOENT;
-	}
 	if (walk->folder < 0 || names_cross(session, walk->given, walk->next)) {
 		fd = names_open(session, walk->next);
 	} else {
@@ -305,6 +301,7 @@ static void name_missing(struct walk *walk, const char *part, struct object *ret
 	char folder[PATH_MAX];
 	ssize_t len;
 
+	name_rest(walk->rest);
 	if (walk->tracked) {
 		len = snprintf(ret->name, sizeof(ret->name), "%s%s", walk->next, walk->rest);
 		if (len >= (ssize_t)sizeof(ret->name))

@@ -565,6 +565,16 @@ def rule_for_what_does_not_exist_yet(t):
 
 
 @test
+def a_missing_name_is_clean(t):
+    """A rule about what is not there is found, and recorded under the name that the rule is about."""
+    path = t.inside + "/no/way/file"
+    for name in ("no//way//file", "./no/./way/file", path, t.inside + "/no//way/./file"):
+        found, run = t.calls([call("open", name, WR | CREAT, 0o600)], t.policy(deny=[path]))
+        equal(found, ["-EACCES"], name, run)
+        t.one_record(run, path=path, arg=name)
+
+
+@test
 def rule_is_named(t):
     policy = f"version: 1\nfiles:\n  read: [/]\n  write: [{t.inside}]\n  deny:\n" \
              f"    - {t.inside}/file\nexec: {{allow: [/]}}\n"

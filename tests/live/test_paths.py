@@ -187,5 +187,21 @@ def leases(t):
            call("fcntl", result(0), F_SETLEASE, F_UNLCK), policy=t.narrow())
 
 
+@test
+def memory_devices(t):
+    """The machine's memory and the kernel's log, under the profile that agents get."""
+    policy = {"version": 1, "extends": ["agent"], "files": {"read": [t.bin]},
+              "exec": {"allow": [t.bin]}}
+    opens = [call("open", path, RD | os.O_NONBLOCK)
+             for path in ("/dev/mem", "/dev/kmem", "/dev/port", "/proc/kcore", "/dev/kmsg",
+                          "/proc/kmsg")]
+    opens = [statement for statement in opens
+             if not t.calls([statement], native=True)[0][0].startswith("-")]
+    if not opens:
+        raise Skip("natively none of them can be opened either")
+    for statement in opens:
+        t.denied(statement, policies=[policy], kind="file", op="read")
+
+
 if __name__ == "__main__":
     sys.exit(main())
