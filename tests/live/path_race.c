@@ -35,6 +35,7 @@ enum { STACK = 65536, PATIENCE = 300000, YIELD_EVERY = 64 };
 /* In memory that is shared with a process that switches. */
 static struct {
 	volatile unsigned int at; /* of the byte in which good and bad differ; 0: nothing is to be switched */
+	volatile unsigned int seen; /* the same, as the one who switches has last read it */
 	char path[3 * PATH_MAX];
 } *operand;
 static char good[2 * PATH_MAX];
@@ -59,6 +60,7 @@ static int switch_path(void *unused)
 		const unsigned int at = operand->at;
 		volatile char *byte = at ? &operand->path[at] : &nothing;
 
+		operand->seen = at;
 		*byte = 'g';
 		*byte = 'b';
 	}
@@ -227,6 +229,8 @@ static void run(const struct path_call *call, const char *way, long tries, const
 			sched_yield(); /* on a busy machine nobody would switch anything for long */
 	}
 	operand->at = 0;
+	while (operand->seen != 0) /* it may be about to write to the path of this call */
+		sched_yield();
 	printf("%s tries %ld good %ld bad %ld\n", call->name, count, counts[GOOD], counts[BAD]);
 	fflush(stdout);
 }
