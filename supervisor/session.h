@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "audit/audit.h"
+#include "core/error.h"
 #include "policy/policy.h"
 #include "supervisor/guard.h"
 #include "supervisor/host.h"
@@ -19,6 +20,7 @@
 struct call_rule;
 struct digest_cache;
 struct redirects;
+struct run_config;
 struct identity;
 struct lives;
 struct injector;
@@ -118,6 +120,13 @@ struct session {
 	/* Set once when a refused call ends the tool (on_block: kill); `failed_event` wakes as well. */
 	atomic_bool killed;
 };
+
+/*
+ * Makes what a run needs before there is a tool, and then the log, and what the tool may never change:
+ * the log, the policies of this run and the next ones. 0, or a negative errno and *err: the run ends.
+ */
+int session_open(struct session *session, const struct run_config *config, struct error *err);
+int session_open_log(struct session *session, const struct run_config *config, struct error *err);
 
 /* Ends the run: no further call is allowed, the tool's tree is killed, exit 125. */
 void session_fail(struct session *session);

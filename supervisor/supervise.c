@@ -2,41 +2,29 @@
 #include "supervisor/supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/cleanup.h"
 #include "supervisor/actor.h"
-#include "supervisor/call_rules.h"
 #include "supervisor/capture.h"
 #include "supervisor/channel.h"
-#include "supervisor/exec_digest.h"
-#include "supervisor/exec_redirect.h"
 #include "supervisor/filter.h"
-#include "supervisor/inject.h"
 #include "supervisor/ipc.h"
-#include "supervisor/kernel_abi.h"
 #include "supervisor/launch.h"
 #include "supervisor/limits.h"
 #include "supervisor/lives.h"
 #include "supervisor/net_state.h"
 #include "supervisor/pool.h"
-#include "supervisor/process_limit.h"
 #include "supervisor/session.h"
-#include "supervisor/socket_names.h"
 #include "supervisor/stats.h"
 #include "supervisor/tree.h"
 
@@ -66,152 +54,6 @@ struct supervisor {
 };
 
 /* ------------------------------------------------------------------------ setting up */
-
-/* The main loop must not wait for a pause between execs that never comes. */
-static void init_trace_lock(struct session *session)
-{
-	pthread_rwlockattr_t attr;
-
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&session->trace_lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
-static int open_limits(struct supervisor *supervisor, struct error *err)
-{
-	const struct policy *policy = supervisor->config->policy;
-	const struct policy_limit *processes = policy_limit(policy, LIMIT_PROCESSES);
-	struct session *session = &supervisor->session;
-	int error;
-
-	session->process_limit = processes ? process_limit_new(processes) : NULL;
-	if (processes && !session->process_limit)
-		return error_set(err, ENOMEM, "cannot start");
-	error = limits_new(policy, &session->limits, err);
-	/* What the tool has from the beginning. */
-	for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++) {
-		if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-			(void)limits_add_file(session->limits, fd);
-	}
-	return error;
-}
-
-static int open_session(struct supervisor *supervisor, struct error *err)
-{
-	const struct run_config *config = supervisor->config;
-	struct session *session = &supervisor->session;
-	struct stat stat;
-
-	session->policy = config->policy;
-	session->environment = config->environment;
-	session->observe = config->observe;
-	session->hides = policy_hides_anything(config->policy) && !config->observe;
-	session->rewrites = policy_rewrites(config->policy, CLASS_FILE);
-	session->level = config->level;
-	session->self = getpid();
-	session->guardian = getppid();
-	session->listener = -1;
-	host_probe_quick(&session->host);
-	session->failed_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	session->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	session->self_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (session->failed_event < 0 || session->proc < 0 || session->self_fds < 0 ||
-	    fstat(session->proc, &stat) < 0)
-		return error_set(err, errno, "cannot open /proc");
-	session->proc_dev = stat.st_dev;
-	init_trace_lock(session);
-	session->identity = identity_new();
-	session->lives = config->level == AUDIT_ALL ? lives_new(session) : NULL;
-	session->injector = injector_new();
-	session->ipc = ipc_objects_new();
-	session->digests = digest_cache_new();
-	session->redirects = redirects_new();
-	session->asks_args = policy_asks_args(config->policy);
-	pthread_rwlock_init(&session->entry_lock, NULL);
-	pthread_mutex_init(&session->listing_lock, NULL);
-	pthread_rwlock_init(&session->watch_lock, NULL);
-	session->socket_names = socket_names_new();
-	session->stats = config->stats ? stats_new() : NULL;
-	if (policy_has_syscall_rules(config->policy)) {
-		session->call_rules = call_rules_new(config->policy);
-		if (!session->call_rules)
-			return error_set(err, ENOMEM, "cannot start");
-	}
-	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity ||
-	    !session->injector || !session->ipc ||
-	    !session->digests || !session->redirects || !session->socket_names || (config->stats && !session->stats))
-		return error_set(err, ENOMEM, "cannot start");
-	return open_limits(supervisor, err);
-}
-
-/* A log file, the names that rotation gives it, and one more, which would be taken for one of them.
- * Not a device like /dev/null, nor what has no place. */
-static int guard_log(struct supervisor *supervisor, const char *target)
-{
-	const struct run_config *config = supervisor->config;
-	struct guard *guard = &supervisor->session.guard;
-	const unsigned int last = (config->rotate_size ? config->rotate_count : 0) + 1;
-	struct stat stat;
-	int error;
-
-	if (!strcmp(target, "-") || lstat(target, &stat) < 0 || S_ISCHR(stat.st_mode))
-		return 0;
-	error = guard_add(guard, target);
-	for (unsigned int number = 1; number <= last && error == 0; number++) {
-		AUTO_FREE char *name = NULL;
-
-		if (asprintf(&name, "%s.%u", target, number) < 0) {
-			name = NULL;
-			return -ENOMEM;
-		}
-		error = guard_add(guard, name);
-	}
-	return error;
-}
-
-/* The logs, what else is written about the run, and what decides on this run and the next ones. */
-static int guard_own(struct supervisor *supervisor, struct error *err)
-{
-	const struct run_config *config = supervisor->config;
-	struct guard *guard = &supervisor->session.guard;
-	const struct policy_source *sources;
-	const size_t count = policy_sources(config->policy, &sources);
-	int error = guard_add(guard, config->state_folder);
-
-	for (size_t i = 0; error == 0 && audit_target(supervisor->session.audit, i); i++)
-		error = guard_log(supervisor, audit_target(supervisor->session.audit, i));
-	for (size_t i = 0; error == 0 && config->private_files && config->private_files[i]; i++)
-		error = guard_add(guard, config->private_files[i]);
-	if (error == 0 && config->profile_folder)
-		error = guard_add(guard, config->profile_folder);
-	if (error == 0 && config->key_file)
-		error = guard_set_secret(guard, config->key_file);
-	for (size_t i = 0; i < count && error == 0; i++) {
-		if (!policy_is_builtin(sources[i].file))
-			error = guard_add(guard, sources[i].file);
-	}
-	return error < 0 ? error_set(err, -error, "cannot start") : 0;
-}
-
-static int open_audit(struct supervisor *supervisor, struct error *err)
-{
-	const struct run_config *config = supervisor->config;
-	const struct audit_config audit = {
-		.session = config->session_id,
-		.targets = config->audit_targets,
-		.target_count = config->audit_target_count,
-		.folder = config->session_folder,
-		.level = config->level,
-		.rotate_size = config->rotate_size,
-		.rotate_count = config->rotate_count,
-		.key_file = config->key_file,
-		.limit = config->log_limit,
-	};
-	int error = audit_open(&audit, &supervisor->session.audit, err);
-
-	return error < 0 ? error : guard_own(supervisor, err);
-}
 
 static int write_start(struct supervisor *supervisor, struct error *err)
 {
@@ -631,11 +473,11 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 	int error;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	error = open_session(&supervisor, &err);
+	error = session_open(&supervisor.session, config, &err);
 	if (error == 0)
 		error = net_state_open(&supervisor.session, &err);
 	if (error == 0)
-		error = open_audit(&supervisor, &err);
+		error = session_open_log(&supervisor.session, config, &err);
 	if (error == 0)
 		error = write_start(&supervisor, &err);
 	if (error == 0)
