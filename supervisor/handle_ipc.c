@@ -119,6 +119,18 @@ static bool is_own(struct ipc_objects *objects, enum ipc_kind kind, int id, bool
 	return shmctl(id, IPC_STAT, &shm) < 0 || shm.shm_cpid == getpid();
 }
 
+static void remove_made(struct ipc_objects *objects, const struct ipc_object *object)
+{
+	const int id = id_in(object);
+
+	if (kind_in(object) == IPC_SEM)
+		semctl(id, 0, IPC_RMID);
+	else if (kind_in(object) == IPC_MSG)
+		msgctl(id, IPC_RMID, NULL);
+	else if (is_own(objects, IPC_SHM, id, false))
+		shmctl(id, IPC_RMID, NULL);
+}
+
 void ipc_objects_free(struct ipc_objects *objects)
 {
 	struct ipc_object *object;
@@ -126,16 +138,12 @@ void ipc_objects_free(struct ipc_objects *objects)
 
 	if (!objects)
 		return;
-	HASH_ITER(hh, objects->made, object, next) {
-		const int id = id_in(object);
-
-		if (kind_in(object) == IPC_SEM)
-			semctl(id, 0, IPC_RMID);
-		else if (kind_in(object) == IPC_MSG)
-			msgctl(id, IPC_RMID, NULL);
-		else if (is_own(objects, IPC_SHM, id, false))
-			shmctl(id, IPC_RMID, NULL);
-		HASH_DEL(objects->made, object);
+	for (object = objects->made; object; object = object->hh.next)
+		remove_made(objects, object);
+	object = objects->made;
+	HASH_CLEAR(hh, objects->made);
+	for (; object; object = next) {
+		next = object->hh.next;
 		free(object);
 	}
 	pthread_mutex_destroy(&objects->lock);
