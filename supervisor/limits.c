@@ -30,6 +30,7 @@ struct limits {
 	int own_io;
 	struct memory_files *files;
 	uint64_t processors;
+	uint64_t segments; /* bytes that one of this process id left behind once */
 };
 
 const char *limit_name(enum policy_limit_kind kind)
@@ -72,8 +73,14 @@ int limits_new(const struct policy *policy, struct limits **ret, struct error *e
 		limits->limits[i] = policy_limit(policy, kinds[i]);
 		any = any || limits->limits[i];
 	}
-	if (!any)
+	limits->timer = any ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
+	if (any && limits->timer < 0)
+		return error_set(err, errno, "limits");
+	if (!policy_limit(policy, LIMIT_MEMORY) && !policy_limit(policy, LIMIT_DISK))
 		return 0;
+	limits->segments = tree_use_segments();
+	if (limits->segments == UINT64_MAX)
+		return error_set(err, errno, "limits: /proc/sysvipc/shm");
 	limits->files = memory_files_new();
 	if (!limits->files)
 		return error_set(err, ENOMEM, "limits");
@@ -83,8 +90,7 @@ int limits_new(const struct policy *policy, struct limits **ret, struct error *e
 	if (limits->disk && limits->own_io < 0)
 		return error_set(err, -limits->own_io,
 				 "limits.disk needs /proc/PID/io, which this kernel does not show");
-	limits->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	return limits->timer < 0 ? error_set(err, errno, "limits") : 0;
+	return 0;
 }
 
 void limits_free(struct limits *limits)
@@ -135,7 +141,9 @@ const struct policy_limit *limits_reserve(struct limits *limits, uint64_t bytes)
 struct use {
 	struct tree_process *list;
 	size_t count;
+	bool unknown; /* some of it cannot be told, as where we are out of descriptors */
 	struct nameless_list open;
+	uint64_t segments;
 	uint64_t grown;         /* files in memory, those that have a name... */
 	uint64_t grown_deleted; /* ...and those of `open` that had one */
 	uint64_t own_bytes;     /* see limits_passed() */
@@ -146,12 +154,15 @@ static uint64_t used(const struct limits *limits, const struct policy_limit *lim
 {
 	uint64_t written;
 
+	/* Nobody takes that for little. */
+	if (!use->list || use->unknown)
+		return UINT64_MAX;
 	switch (kind) {
 	case LIMIT_CPU:
 		return tree_use_cpu(use->list, use->count);
 	case LIMIT_MEMORY:
 		return tree_use_memory(use->list, use->count,
-				       use->grown + use->open.bytes + tree_use_segments(),
+				       use->grown + use->open.bytes + use->segments,
 				       limit->value);
 	default:
 		written = tree_use_written(use->list, use->count, limits->own_io, use->own_bytes);
@@ -163,7 +174,15 @@ static uint64_t used(const struct limits *limits, const struct policy_limit *lim
 static void look(const struct limits *limits, struct use *ret)
 {
 	ret->count = tree_list(getpid(), &ret->list);
-	tree_use_nameless(ret->list, ret->count, &ret->open);
+	/* Processor time is in the list. */
+	if (!limits->files)
+		return;
+	ret->segments = tree_use_segments();
+	ret->unknown = ret->segments == UINT64_MAX ||
+		       !tree_use_nameless(ret->list, ret->count, &ret->open);
+	if (ret->unknown)
+		return;
+	ret->segments -= limits->segments < ret->segments ? limits->segments : ret->segments;
 	ret->grown = memory_files_growth(limits->files, &ret->open, &ret->grown_deleted);
 }
 

@@ -66,6 +66,12 @@ void memory_files_free(struct memory_files *files)
 	free(files);
 }
 
+/* The last quarter of our descriptors is for other work: without any, nothing could be looked at. */
+static bool is_spare(int fd)
+{
+	return fd >= sysconf(_SC_OPEN_MAX) / 4 * 3;
+}
+
 static int note(struct memory_files *files, int fd, const struct stat *stat)
 {
 	struct memory_file key = {.id = {stat->st_dev, stat->st_ino}};
@@ -81,8 +87,8 @@ static int note(struct memory_files *files, int fd, const struct stat *stat)
 	file->before = file_bytes(stat);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	file->fd = open(path, O_PATH | O_CLOEXEC);
-	if (file->fd < 0 || !tsearch(file, &files->by_id, by_id)) {
-		const int error = file->fd < 0 ? errno : ENOMEM;
+	if (file->fd < 0 || is_spare(file->fd) || !tsearch(file, &files->by_id, by_id)) {
+		const int error = file->fd < 0 ? errno : is_spare(file->fd) ? EMFILE : ENOMEM;
 
 		close_fd(&file->fd);
 		free(file);

@@ -23,6 +23,10 @@
 
 enum { TEXT_MAX = 16384, BLOCK = 512 /* st_blocks, stat(3type) */ };
 
+/* Descriptors of a tree that are looked at, which takes some tenths of a second: with more, nobody could
+ * say in time what is used. */
+enum { LOOKS_MAX = 100000 };
+
 static uint64_t nanoseconds(const struct timeval *time)
 {
 	return (uint64_t)time->tv_sec * 1000000000U + (uint64_t)time->tv_usec * 1000U;
@@ -71,6 +75,15 @@ static int read_text(pid_t pid, const char *name, char text[TEXT_MAX])
 		return -errno;
 	text[len] = '\0';
 	return 0;
+}
+
+/* True when that kept us from looking into it: it is not gone, and not about to be. */
+static bool is_kept_from_us(int error, pid_t task)
+{
+	/* The folder of one that ends is root's (proc_pid(5)), and its parent has its counts. */
+	if (error == -EACCES)
+		return tree_state(task) != 'X';
+	return error < 0 && error != -ENOENT && error != -ESRCH;
 }
 
 /* ---------------------------------------------------------------------------- memory */
@@ -148,28 +161,32 @@ uint64_t file_bytes(const struct stat *stat)
 	return (uint64_t)stat->st_blocks * BLOCK;
 }
 
-static void add_nameless(struct nameless_list *list, size_t *room, int folder, const char *name)
+/* 0, or a negative errno: it could not be looked at. */
+static int add_nameless(struct nameless_list *list, size_t *room, int folder, const char *name)
 {
 	struct statfs system;
 	struct stat stat;
 	char path[sizeof("/proc/self/fd/4294967295/") + NAME_MAX];
 
-	if (fstatat(folder, name, &stat, 0) < 0 || !S_ISREG(stat.st_mode) || stat.st_nlink)
-		return;
+	if (fstatat(folder, name, &stat, 0) < 0)
+		return errno == EACCES ? -EACCES : 0;
+	if (!S_ISREG(stat.st_mode) || stat.st_nlink)
+		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", folder, name);
 	if (statfs(path, &system) < 0 || system.f_type != TMPFS_MAGIC)
-		return;
+		return 0;
 	if (list->count == *room) {
 		const size_t more = *room ? 2 * *room : 16;
 		struct nameless *grown = reallocarray(list->files, more, sizeof(*grown));
 
 		if (!grown)
-			return;
+			return -ENOMEM;
 		list->files = grown;
 		*room = more;
 	}
 	list->files[list->count++] =
 		(struct nameless){{stat.st_dev, stat.st_ino}, file_bytes(&stat)};
+	return 0;
 }
 
 /* Each once. */
@@ -188,24 +205,39 @@ static void sort_nameless(struct nameless_list *list)
 		list->bytes += list->files[i].bytes;
 }
 
-void tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret)
+/* As tree_use_nameless() for one task. 0, or a negative errno. */
+static int add_all_nameless(struct nameless_list *list, size_t *room, pid_t task, size_t *looks)
+{
+	AUTO_DIR DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[64];
+	int error = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", task);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (error == 0 && (entry = readdir(dir))) {
+		if (++*looks > LOOKS_MAX)
+			return -EMFILE;
+		if (isdigit((unsigned char)entry->d_name[0]))
+			error = add_nameless(list, room, dirfd(dir), entry->d_name);
+	}
+	return error;
+}
+
+bool tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret)
 {
 	size_t room = 0;
+	size_t looks = 0;
+	bool all = true;
 
 	*ret = (struct nameless_list){0};
-	for (size_t i = 0; i < count; i++) {
-		AUTO_DIR DIR *dir = NULL;
-		const struct dirent *entry;
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/%d/fd", list[i].task);
-		dir = opendir(path);
-		while (dir && (entry = readdir(dir))) {
-			if (isdigit((unsigned char)entry->d_name[0]))
-				add_nameless(ret, &room, dirfd(dir), entry->d_name);
-		}
-	}
+	for (size_t i = 0; i < count && all; i++)
+		all = !is_kept_from_us(add_all_nameless(ret, &room, list[i].task, &looks),
+				       list[i].task);
 	sort_nameless(ret);
+	return all;
 }
 
 bool nameless_list_has(const struct nameless_list *list, const struct file_id *id)
@@ -221,7 +253,9 @@ uint64_t tree_use_segments(void)
 	char line[512];
 	uint64_t sum = 0;
 
-	while (file && fgets(line, sizeof(line), file)) {
+	if (!file)
+		return errno == ENOENT ? 0 : UINT64_MAX;
+	while (fgets(line, sizeof(line), file)) {
 		uint64_t resident;
 		uint64_t swapped;
 		int creator;
@@ -278,8 +312,7 @@ uint64_t tree_use_written(const struct tree_process *list, size_t count, int own
 
 		if (error == 0)
 			sum += written(text);
-		/* The folder of one that ends is root's (proc_pid(5)), and its parent has its counts. */
-		else if (error == -EACCES && tree_state(list[i].task) != 'X')
+		else if (is_kept_from_us(error, list[i].task))
 			return UINT64_MAX;
 	}
 	return sum;

@@ -37,11 +37,15 @@ struct nameless_list {
 	uint64_t bytes; /* of all */
 };
 
-/* The memfds and deleted files of tmpfs that the tree has open. */
-void tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret);
+/* The memfds and deleted files of tmpfs that the tree has open. False: these are not all, since a process
+ * of the tree cannot be looked into, or they have too many descriptors. */
+bool tree_use_nameless(const struct tree_process *list, size_t count, struct nameless_list *ret);
 bool nameless_list_has(const struct nameless_list *list, const struct file_id *id);
 
-/* Bytes of the System V shared memory that the supervisor has made for the tool. */
+/*
+ * Bytes of System V shared memory that the calling process has made, as it does for the tool, attached
+ * or not. UINT64_MAX: it cannot be told.
+ */
 uint64_t tree_use_segments(void);
 
 /*

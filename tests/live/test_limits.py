@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """on_block: kill, and the limits that end or bound a tool."""
+import contextlib
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-from harness import check, equal, is_alive, main, patient, test, wait_until
+from harness import Skip, check, equal, is_alive, main, patient, test, wait_until
 
 SH = "/bin/sh"
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
@@ -218,6 +219,49 @@ def memory(t):
 
 
 @test
+def memory_of_nobody(t):
+    """System V shared memory is there until it is removed, also when no process has it attached."""
+    script = ("import ctypes, sys, time\n"
+              "c = ctypes.CDLL(None)\n"
+              "c.shmat.restype = ctypes.c_void_p\n"
+              "def fill():\n"
+              "    segment = c.shmget(0, 8 << 20, 0o1600)\n"
+              "    at = c.shmat(segment, None, 0)\n"
+              "    ctypes.memset(at, 1, 8 << 20)\n"
+              "    c.shmdt(ctypes.c_void_p(at))\n"
+              "    if int(sys.argv[1]): c.shmctl(segment, 0, None)\n"
+              "for i in range(32): fill()\n"
+              "time.sleep(int(sys.argv[2]))\n")
+    equal(t.run([PYTHON, "-c", script, "1", "0"], t.wide(limits=MEMORY)).code, 0)
+    run = t.run([PYTHON, "-c", script, "0", "60"], t.wide(limits=MEMORY), options=())
+    ended_by(run, "memory", "memory: 96M")
+
+
+@test
+def what_cannot_be_looked_at(t):
+    """A program that nobody may read has memory that nobody sees."""
+    policy = {**t.wide(limits=MEMORY), "exec": {"allow": ["/"]}}
+    run = t.run([SH, "-c", "cp /bin/sleep nap; chmod 111 nap; ./nap 60"], policy, options=())
+    ended_by(run, "memory", "memory: 96M")
+
+
+@test
+def descriptors_for_looking(t):
+    """A tool that has the supervisor hold descriptors leaves it enough to look at the limits."""
+    with in_memory() as folder:
+        policy = t.wide(write=[t.inside, folder], limits={**MEMORY, "disk": "8M"})
+        script = (f"try:\n    for i in range(1000): open('{folder}/%d' % i, 'w').close()\n"
+                  f"except OSError as error: print(error.strerror, flush=True)\n{TAKE}\n"
+                  "import time; time.sleep(60)")
+        line, log = t.command([PYTHON, "-c", script], policy, ())
+        run = t.native([SH, "-c", 'ulimit -n 256; exec "$@"', SH, *line])
+        run.log = log
+        t.validate(log)
+        equal(run.out, "Too many open files\n", run)
+        ended_by(run, "memory", "memory: 96M")
+
+
+@test
 def shared_memory_counts_once(t):
     """Children share what their parent had; a parent in vfork(2) shares all of it."""
     script = ("import os, subprocess, time\nx = bytearray(b'1') * (50 << 20)\n"
@@ -267,16 +311,24 @@ def disk(t):
     disk_in(t, t.inside)
 
 
-@test
-def disk_in_memory(t):
-    """A tmpfs, where the kernel does not count for a process what it writes; it is memory, too."""
+@contextlib.contextmanager
+def in_memory():
+    """A folder of a tmpfs."""
     memory = "/dev/shm"
     if not os.path.ismount(memory) or not os.access(memory, os.W_OK):
-        print("skipped: there is no tmpfs", memory)
-        return
+        raise Skip(f"there is no tmpfs {memory}")
     folder = tempfile.mkdtemp(dir=memory)
     os.chmod(folder, 0o777)
     try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@test
+def disk_in_memory(t):
+    """A tmpfs, where the kernel does not count for a process what it writes; it is memory, too."""
+    with in_memory() as folder:
         disk_in(t, folder)
         policy = t.wide(write=[folder], limits=MEMORY)
         run = t.run([SH, "-c", f"head -c 200000000 /dev/zero >{folder}/big; sleep 60"], policy,
@@ -286,8 +338,6 @@ def disk_in_memory(t):
         run = t.run([SH, "-c", f"cd {folder}; ls | wc -l; echo >>big"],
                     t.wide(write=[folder], limits={"disk": "8M"}))
         equal(run.code, 0, run)
-    finally:
-        shutil.rmtree(folder)
 
 
 FORKS = ("import os, sys, time\n"
