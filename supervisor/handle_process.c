@@ -69,17 +69,21 @@ static struct reply toward_group(struct call *call, pid_t pgrp)
 {
 	const struct session *session = call->session;
 	const bool scoped = session->host.landlock_abi >= LANDLOCK_ABI_SCOPES;
+	const bool callers = pgrp == 0;
 	struct proc_stat stat;
 
 	if (proc_stat(session, call->request.tid, &stat) < 0)
 		return process_refuse(call, "the caller cannot be read");
-	if (pgrp == 0)
+	if (callers)
 		pgrp = stat.pgrp;
 	if (pgrp != stat.pgrp && !tree_shares_group(session->self, pgrp))
 		return process_refuse(call, "a process group of strangers");
-	if (scoped || tree_owns_group(session->self, pgrp, session->guardian))
+	if (!scoped && !tree_owns_group(session->self, pgrp, session->guardian))
+		return process_refuse(call, "a process group with strangers in it");
+	if (scoped || !callers)
 		return reply_continue(call);
-	return process_refuse(call, "a process group with strangers in it");
+	/* Until the kernel looks, the caller could have been put into another group. */
+	return call_valid(call) ? reply_result(kill(-pgrp, (int)call->request.args[1])) : reply_none();
 }
 
 /* kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo */
@@ -209,6 +213,7 @@ struct reply handle_priority(struct call *call)
 	const int which = (int)call->request.args[0];
 	pid_t who = (pid_t)call->request.args[1];
 	const bool io = call->request.nr == SYS_ioprio_set;
+	const bool callers = who == 0;
 	struct proc_stat stat;
 
 	if (which == (io ? IOPRIO_WHO_PROCESS : PRIO_PROCESS))
@@ -216,8 +221,15 @@ struct reply handle_priority(struct call *call)
 	if (which == (io ? IOPRIO_WHO_PGRP : (int)PRIO_PGRP)) {
 		if (who == 0 && proc_stat(session, call->request.tid, &stat) == 0)
 			who = stat.pgrp;
-		if (who < 0 || tree_owns_group(session->self, who, session->guardian))
+		if (who < 0 ||
+		    (!callers && tree_owns_group(session->self, who, session->guardian)))
 			return reply_continue(call);
+		if (!call_valid(call))
+			return reply_none();
+		/* As for signals. */
+		if (tree_owns_group(session->self, who, session->guardian))
+			return reply_result(syscall(call->request.nr, which, who,
+						    (int)call->request.args[2]));
 	}
 	return process_refuse(call, "more than the tool's own processes");
 }

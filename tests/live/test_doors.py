@@ -293,6 +293,39 @@ def signals_to_strangers(t):
 
 
 @test
+def group_of_the_caller(t):
+    """kill(0) is for the group that was looked at, also where the caller is put into another meanwhile;
+    on a host without Landlock, which would see to it."""
+    script = ("import os, signal, sys, time\n"
+              "signal.signal(signal.SIGUSR1, signal.SIG_IGN)\n"
+              "signal.signal(signal.SIGUSR2, lambda *_: print('heard', flush=True))\n"
+              "end = time.monotonic() + 2\n"
+              "pid = os.fork()\n"
+              "if pid == 0:\n"
+              "    os.setpgid(0, 0)\n"
+              "    while time.monotonic() < end:\n"
+              "        try: os.kill(0, signal.SIGUSR1)\n"
+              "        except (PermissionError, ProcessLookupError): pass\n"
+              "    os.kill(0, signal.SIGUSR2)\n"
+              "    os._exit(0)\n"
+              "time.sleep(0.1)\n"
+              "while time.monotonic() < end - 0.2:\n"
+              "    os.setpgid(pid, int(sys.argv[1]))\n"
+              "    os.setpgid(pid, pid)\n"
+              "print(os.waitpid(pid, 0)[1])\n")
+    # Of the same session, as a program next to it in the user's pipeline.
+    with subprocess.Popen(["sleep", "60"], preexec_fn=os.setpgrp) as victim:
+        try:
+            line, _ = t.command(["/usr/bin/python3", "-S", "-c", script, str(victim.pid)],
+                                t.wide())
+            run = t.native([t.program("walls").replace("_static", ""), "mediation", *line])
+            equal((run.code, run.out), (0, "heard\n0\n"), run)
+            equal(victim.poll(), None, "a stranger was ended")
+        finally:
+            victim.kill()
+
+
+@test
 def proc_folder_as_pidfd(t):
     """pidfd_send_signal takes a descriptor of /proc/PID too."""
     with Victim() as victim:
