@@ -70,7 +70,8 @@ static void answer_address(struct dns_stub *stub, const struct dns_query *query,
 /* ------------------------------------------------------------------------ refusals */
 
 /* True when the same was refused a moment ago: the other half of one lookup, or its repetition. */
-static bool is_recent(struct dns_stub *stub, const struct asker *asker, const char *name)
+static bool is_recent(struct dns_stub *stub, const struct asker *asker, const char *name,
+		      uint16_t port)
 {
 	const uint64_t now = stats_now();
 	struct recent *next;
@@ -78,13 +79,14 @@ static bool is_recent(struct dns_stub *stub, const struct asker *asker, const ch
 	for (size_t i = 0; i < DNS_RECENT; i++) {
 		const struct recent *recent = &stub->recent[i];
 
-		if (recent->tgid == asker->tgid && now - recent->at < ONE_LOOKUP_NS &&
-		    !strcmp(recent->name, name))
+		if (recent->tgid == asker->tgid && recent->port == port &&
+		    now - recent->at < ONE_LOOKUP_NS && !strcmp(recent->name, name))
 			return true;
 	}
 	next = &stub->recent[stub->recent_next++ % DNS_RECENT];
 	next->at = now;
 	next->tgid = asker->tgid;
+	next->port = port;
 	snprintf(next->name, sizeof(next->name), "%s", name);
 	return false;
 }
@@ -114,7 +116,7 @@ static bool permit(struct dns_stub *stub, const struct asker *asker, const char 
 
 	if (is_host_name)
 		verdict = policy_decide_lookup(stub->session->policy, name);
-	if (verdict.decision == DECISION_DENY && is_recent(stub, asker, name))
+	if (verdict.decision == DECISION_DENY && is_recent(stub, asker, name, 0))
 		return stub->session->observe;
 	return call_permit_later(stub->session, asker->tid, asker->nr, &ask, &verdict,
 				 is_host_name ? &access : NULL,
@@ -143,7 +145,7 @@ void dns_refuse_datagram(struct dns_stub *stub, const struct asker *asker)
 	};
 	const struct verdict verdict = policy_decide(stub->session->policy, &access);
 
-	if (!is_recent(stub, asker, asker->name))
+	if (!is_recent(stub, asker, asker->name, asker->asked.port))
 		call_permit_later(stub->session, asker->tid, asker->nr, &ask, &verdict, &access,
 				  NULL);
 }

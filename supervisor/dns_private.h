@@ -57,6 +57,7 @@ struct dns_way_back {
 struct recent {
 	uint64_t at;
 	pid_t tgid;
+	uint16_t port; /* 0: it was to be looked up */
 	char name[DNS_TEXT_SIZE];
 };
 

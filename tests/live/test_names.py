@@ -496,6 +496,14 @@ s.connect((a, 5000)); print("connected"); s.send(b"leak"); time.sleep(0.2)'''
     check(run.stdout == "connected\n" and b.datagrams == count + 1, run.stdout)
     check([(r["op"], r.get("endpoint"), r.get("host")) for r in records]
           == [("send", "udp:two.example:5000", "two.example")], records)
+    code = '''import socket, time
+a = socket.gethostbyname("two.example")
+for port in (1111, 1111, 2222, 3333):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect((a, port)); s.send(b"leak")
+time.sleep(0.2)'''
+    run, records = b.inside(python(code))
+    check([r.get("endpoint") for r in records]
+          == [f"udp:two.example:{port}" for port in (1111, 2222, 3333)], records)
     code = '''import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b"leak", ("two.example", 5000))'''
     b.native(python(code))
