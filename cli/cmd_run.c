@@ -100,6 +100,9 @@ static void finished(const struct run_config *config, const struct run_outcome *
 {
 	const int flags = terminal_reclaim(STDERR_FILENO);
 
+	/* First: the tool may have filled what standard error leads to, and nobody reads it. */
+	run_metrics_write(config, outcome, &metrics, true);
+	run_result_write(config, outcome, results, sizeof(results) / sizeof(results[0]));
 	if (outcome->failure) {
 		say("failed:", outcome->failure);
 		if (outcome->audit && audit_failure(outcome->audit))
@@ -125,8 +128,6 @@ static void finished(const struct run_config *config, const struct run_outcome *
 	}
 	if (chosen.stats && outcome->stats)
 		stats_print(outcome->stats, stderr);
-	run_metrics_write(config, outcome, &metrics, true);
-	run_result_write(config, outcome, results, sizeof(results) / sizeof(results[0]));
 	if (flags >= 0)
 		fcntl(STDERR_FILENO, F_SETFL, flags);
 }

@@ -130,8 +130,13 @@ static bool take_piece(struct capture *capture, struct stream *stream)
 /* Passes a piece on. When nobody takes it any more the tool gets to know as it would natively. */
 static void pass_piece(struct stream *stream)
 {
-	ssize_t put = write(stream->to, stream->piece + stream->start, stream->end - stream->start);
+	struct pollfd out = {.fd = stream->to, .events = POLLOUT};
+	ssize_t put;
 
+	/* Both may lead to one pipe, in which the other's piece has taken the room by now. */
+	if (poll(&out, 1, 0) <= 0)
+		return;
+	put = write(stream->to, stream->piece + stream->start, stream->end - stream->start);
 	if (put >= 0) {
 		stream->start += (size_t)put;
 	} else if (errno != EINTR && errno != EAGAIN) {

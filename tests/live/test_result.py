@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import check, equal, main, test
+from harness import check, equal, main, test, wait_until
 
 FIELDS = ["session", "command", "exit_code", "signal", "timed_out", "limit", "duration_s", "stdout",
           "stderr", "stdout_truncated", "stderr_truncated", "usage", "blocked", "rolled_back"]
@@ -141,6 +141,24 @@ def slow_reader(t):
     out, _ = process.communicate(timeout=20)
     equal(out.splitlines()[-1], "60000")
     equal(process.returncode, 0)
+
+
+@test
+def stalled_reader(t):
+    """Who reads a little and then no more, as a pager does, does not hold up the result of a run whose
+    time is over."""
+    path = t.dir + "/result.json"
+    line, _ = t.command(["/bin/sh", "-c", "cat /dev/zero >&2 & exec cat /dev/zero"], t.wide(),
+                        ("--result", path, "--timeout", "2s"))
+    process = t.spawn(line, stderr=subprocess.STDOUT)
+    try:
+        time.sleep(1)
+        # Room for what one of both streams has to pass on.
+        os.read(process.stdout.fileno(), 4096)
+        check(wait_until(lambda: os.path.exists(path)), "there is no result")
+    finally:
+        process.stdout.close()
+        equal(process.wait(timeout=60), 124)
 
 
 @test
