@@ -215,7 +215,7 @@ uint64_t audit_written(const struct audit *audit)
 	uint64_t written = 0;
 
 	for (size_t i = 0; i < audit->output_count; i++) {
-		if (audit->outputs[i].sink.kind == SINK_FILE)
+		if (audit->outputs[i].sink.kind == SINK_FILE && !audit->outputs[i].in_memory)
 			written += atomic_load(&audit->outputs[i].written);
 	}
 	return written;

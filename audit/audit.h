@@ -195,7 +195,7 @@ uint64_t audit_dropped(const struct audit *audit);
 /* The first error, as "cannot write FILE: reason"; NULL when there is none. */
 const char *audit_failure(struct audit *audit);
 
-/* Bytes written to files so far. */
+/* Bytes written to files so far, but to those of a tmpfs. */
 uint64_t audit_written(const struct audit *audit);
 
 /* The targets, in the order of audit_config: the path of a log file, "-" or "unix:PATH". NULL

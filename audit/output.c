@@ -2,8 +2,10 @@
 #include "audit/output.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "audit/chain.h"
 #include "audit/resume.h"
@@ -12,6 +14,7 @@
 int output_open(struct output *ret, const struct audit_config *config, const struct signer *signer,
 		const char *target, int hurry, struct error *err)
 {
+	struct statfs system;
 	int r;
 
 	*ret = (struct output){
@@ -26,9 +29,10 @@ int output_open(struct output *ret, const struct audit_config *config, const str
 	};
 	pthread_mutex_init(&ret->lock, NULL);
 	r = sink_open(&ret->sink, target, hurry, err);
-	if (r == 0)
-		r = resume_chain(&ret->sink, ret->prev, &ret->torn, err);
-	return r;
+	if (r < 0)
+		return r;
+	ret->in_memory = fstatfs(ret->sink.fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
+	return resume_chain(&ret->sink, ret->prev, &ret->torn, err);
 }
 
 void output_close(struct output *output)

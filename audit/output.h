@@ -3,6 +3,7 @@
 #define PROCTOR_AUDIT_OUTPUT_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
@@ -38,6 +39,7 @@ struct output {
 	char prev[DIGEST_HEX_SIZE];
 	uint64_t seq;
 	atomic_ullong written; /* bytes */
+	bool in_memory; /* the file is one of a tmpfs */
 	time_t second;    /* what `date` is the text of */
 	char date[sizeof("2038-01-19T03:14:07")];
 	struct record_counts counts;

@@ -334,6 +334,18 @@ def disk_in_memory(t):
         run = t.run([SH, "-c", f"head -c 200000000 /dev/zero >{folder}/big; sleep 60"], policy,
                     options=())
         ended_by(run, "memory", "memory: 96M")
+        # What the supervisor writes there is not to be taken for what the tool writes elsewhere.
+        script = ("import os\nfor i in range(4000):\n"
+                  "    try: open('/%d' % i + 'x' * 240, 'w')\n"
+                  "    except OSError: pass\n"
+                  "for i in range(30):\n"
+                  "    os.system('(head -c 500000 /dev/zero >orphan.%d &) ; sleep 0.2' % i)\n"
+                  "import time; time.sleep(60)")
+        run = t.run([PYTHON, "-c", script], t.wide(limits={"disk": "2M"}),
+                    options=("--no-stack",), log=folder + "/log")
+        ended_by(run, "disk", "disk: 2M")
+        check(sum(os.path.getsize(f"{t.inside}/{name}") for name in os.listdir(t.inside)
+                  if name.startswith("orphan.")) < 4 << 20, os.listdir(t.inside))
         # What was there before is not the tool's, until it is written anew.
         run = t.run([SH, "-c", f"cd {folder}; ls | wc -l; echo >>big"],
                     t.wide(write=[folder], limits={"disk": "8M"}))
