@@ -28,6 +28,7 @@ from names_server import A, TXT, NameServer, query
 from names_space import CLOSED, OTHER, RESOLVER, SITE, TLS_PORT, World
 from net_harness import (LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check,
                          descriptors_below, stage)
+from net_servers import free_port
 
 TIMEOUT = 60
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
@@ -883,8 +884,9 @@ def loopback(b):
     os.chdir("/")
     site = socket.create_server(("127.0.0.2", 0))
     port = site.getsockname()[1]
-    names = NameServer("127.0.0.1", 0, {"good.example": [(A, "127.0.0.2")],
-                                        "evil.example": [(A, "127.0.0.2")]}, b.dir + "/asked")
+    names = NameServer("127.0.0.1", free_port(), {"good.example": [(A, "127.0.0.2")],
+                                                  "evil.example": [(A, "127.0.0.2")]},
+                       b.dir + "/asked")
     os.environ["PROCTOR_NAMESERVERS"] = f"127.0.0.1:{names.port}"
     code = f'''import socket
 s = socket.create_connection(("%s", {port})); print(s.getpeername()[0][:7])'''
