@@ -35,8 +35,10 @@ def many_calls(t):
         equal(process.stdout.readline(), "half\n")
         supervisor = children(process.pid)[0]
         seen = []
+        threads = []
         for _ in range(2):
             time.sleep(0.05)
+            threads.append(len(os.listdir(f"/proc/{supervisor}/task")))
             try:
                 seen.append((len(os.listdir(f"/proc/{supervisor}/fd")), memory_of(supervisor)))
             except PermissionError:
@@ -48,7 +50,9 @@ def many_calls(t):
         process.communicate(timeout=30)
         equal(process.returncode, 0)
         check(seen[1][0] <= seen[0][0], "descriptors:", seen)
-        check(seen[1][1] <= seen[0][1] + 600, "kilobytes:", seen)
+        # On a busy machine the pool grows: each of its threads has a stack and a heap.
+        room = 300 + 100 * max(0, threads[1] - threads[0])
+        check(seen[1][1] <= seen[0][1] + room, "kilobytes:", seen, "threads:", threads)
     finally:
         process.kill()
         process.wait()
