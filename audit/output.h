@@ -24,8 +24,8 @@ struct output {
 	const char *session; /* not owned */
 	const struct signer *signer; /* not owned; NULL: none */
 	enum audit_level level;
-	uint64_t rotate_size;
 	unsigned int rotate_count;
+	uint64_t rotate_size;
 	uint64_t limit;   /* bytes that the session may add to a file; 0: any number */
 	struct sink sink;
 	size_t torn;      /* bytes of a torn line that an earlier session left */
@@ -39,7 +39,6 @@ struct output {
 	char prev[DIGEST_HEX_SIZE];
 	uint64_t seq;
 	atomic_ullong written; /* bytes */
-	bool in_memory; /* the file is one of a tmpfs */
 	time_t second;    /* what `date` is the text of */
 	char date[sizeof("2038-01-19T03:14:07")];
 	struct record_counts counts;
@@ -47,8 +46,9 @@ struct output {
 	unsigned int signatures;  /* that may be made at once */
 	int error; /* the first, negative */
 
-	atomic_bool stalled; /* it took nothing when it was last asked */
 	atomic_uint_fast64_t dropped;
+	atomic_bool stalled; /* it took nothing when it was last asked */
+	bool in_memory;      /* the file is one of a tmpfs; never changes */
 };
 
 /* As audit_open(), for one target. The output does not move afterwards. */
