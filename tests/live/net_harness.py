@@ -259,6 +259,20 @@ def descriptors_below(pid):
     return total
 
 
+def run_one(function, bench, name, counts):
+    """One test; `counts` is how many passed and failed."""
+    try:
+        function(bench)
+        print("ok  ", name, flush=True)
+        counts[0] += 1
+    except (Failure, subprocess.TimeoutExpired, OSError) as error:
+        print("FAIL", name, "-", error, flush=True)
+        counts[1] += 1
+    except Exception:  # pylint: disable=broad-except
+        print("FAIL", name, "-", traceback.format_exc(), flush=True)
+        counts[1] += 1
+
+
 def run_tests(base, variants):
     """Returns how many passed and failed."""
     counts = [0, 0]
@@ -272,16 +286,7 @@ def run_tests(base, variants):
                 name = f"{function.__name__} ({who}, {'static' if static else 'dynamic'})"
                 if ONLY not in name:
                     continue
-                try:
-                    function(bench)
-                    print("ok  ", name, flush=True)
-                    counts[0] += 1
-                except (Failure, subprocess.TimeoutExpired, OSError) as error:
-                    print("FAIL", name, "-", error, flush=True)
-                    counts[1] += 1
-                except Exception:  # pylint: disable=broad-except
-                    print("FAIL", name, "-", traceback.format_exc(), flush=True)
-                    counts[1] += 1
+                run_one(function, bench, name, counts)
     finally:
         shutil.rmtree(bench.dir, ignore_errors=True)
     return counts

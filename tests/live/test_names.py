@@ -19,7 +19,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 sys.dont_write_bytecode = True
 import names_space
@@ -27,7 +26,7 @@ from harness import patient
 from names_server import A, TXT, NameServer, query
 from names_space import CLOSED, OTHER, RESOLVER, SITE, TLS_PORT, World
 from net_harness import (LONG, ONLY, PROCTOR, PROGRAMS, Failure, as_nobody, check,
-                         descriptors_below, stage)
+                         descriptors_below, run_one, stage)
 from net_servers import free_port
 
 TIMEOUT = 60
@@ -910,16 +909,7 @@ def run_tests(base, world, tests):
         name = f"{function.__name__} ({who})"
         if ONLY not in name:
             continue
-        try:
-            function(b)
-            print("ok  ", name, flush=True)
-            counts[0] += 1
-        except (Failure, subprocess.TimeoutExpired, OSError) as error:
-            print("FAIL", name, "-", error, flush=True)
-            counts[1] += 1
-        except Exception:  # pylint: disable=broad-except
-            print("FAIL", name, "-", traceback.format_exc(), flush=True)
-            counts[1] += 1
+        run_one(function, b, name, counts)
     shutil.rmtree(b.dir, ignore_errors=True)
     return counts
 

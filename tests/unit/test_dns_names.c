@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "supervisor/dns_names.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "tests/unit/address.h"
 #include "tests/unit/runner.h"
 
 static struct dns_names *names;
@@ -18,17 +17,6 @@ static void setup(void)
 static void teardown(void)
 {
 	dns_names_free(names);
-}
-
-static struct in6_addr address_of(const char *text)
-{
-	struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-
-	if (strchr(text, ':'))
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &address), 1);
-	else
-		ck_assert_int_eq(inet_pton(AF_INET, text, &address.s6_addr[12]), 1);
-	return address;
 }
 
 static const char *find(const char *text)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "supervisor/net_hosts.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/unit/address.h"
 #include "tests/unit/runner.h"
 
 static char path[] = "/tmp/proctor-hosts-XXXXXX";
@@ -43,17 +43,6 @@ static void teardown(void)
 {
 	net_hosts_free(hosts);
 	unlink(path);
-}
-
-static struct in6_addr address_of(const char *text)
-{
-	struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-
-	if (strchr(text, ':'))
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &address), 1);
-	else
-		ck_assert_int_eq(inet_pton(AF_INET, text, &address.s6_addr[12]), 1);
-	return address;
 }
 
 static bool collect(const char *name, void *context)

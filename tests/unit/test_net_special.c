@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <arpa/inet.h>
-#include <string.h>
 
 #include "supervisor/net_dial.h"
+#include "tests/unit/address.h"
 #include "tests/unit/runner.h"
 
 static bool special(const char *text)
 {
-	struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+	const struct in6_addr address = address_of(text);
 
-	if (strchr(text, ':'))
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &address), 1);
-	else
-		ck_assert_int_eq(inet_pton(AF_INET, text, &address.s6_addr[12]), 1);
 	return net_is_special(&address);
 }
 
