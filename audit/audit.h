@@ -207,6 +207,7 @@ struct audit_blocked {
 	enum access_class class;
 	enum access_op op;
 	bool observed;       /* would have been blocked */
+	bool killed;         /* the tool was, for it */
 	char *target;        /* path, endpoint or call */
 	char *rule_file;     /* NULL: no rule allows it */
 	unsigned int rule_line;

@@ -20,6 +20,7 @@ struct key {
 	uint32_t class;
 	uint32_t op;
 	uint32_t observed;
+	uint32_t killed;
 	uint32_t rule_line; /* 0: no rule */
 };
 
@@ -62,6 +63,7 @@ static struct blocked_entry *make_entry(const struct audit_record *record, size_
 		.class = record->class,
 		.op = record->op,
 		.observed = record->event == EVENT_WOULD_BLOCK,
+		.killed = record->verdict.decision == DECISION_KILL,
 		.rule_line = rule ? rule->line : 0,
 	};
 	struct blocked_entry *entry;
@@ -106,6 +108,7 @@ static bool fill_item(struct audit_blocked *item, const struct audit_record *rec
 		.class = record->class,
 		.op = record->op,
 		.observed = record->event == EVENT_WOULD_BLOCK,
+		.killed = record->verdict.decision == DECISION_KILL,
 		.rule_line = rule ? rule->line : 0,
 		.count = 1,
 	};

@@ -6,7 +6,7 @@
 
 /*
  * Blocked attempts, equal ones folded: same class, operation, target, rule, detail,
- * and whether only observed. Not locked: the log's lock covers it.
+ * whether only observed, and whether the tool was killed for it. Not locked: the log's lock covers it.
  */
 struct blocked_entry;
 

@@ -32,6 +32,13 @@ void metrics_label(FILE *out, const char *value)
 	putc('"', out);
 }
 
+static const char *decision_of(const struct audit_blocked *blocked)
+{
+	if (blocked->observed)
+		return "would_deny";
+	return blocked->killed ? "kill" : "deny";
+}
+
 /* What attempts are told apart by. */
 static int by_labels(const void *left, const void *right)
 {
@@ -43,8 +50,9 @@ static int by_labels(const void *left, const void *right)
 		return a->class < b->class ? -1 : 1;
 	if (a->op != b->op)
 		return a->op < b->op ? -1 : 1;
-	if (a->observed != b->observed)
-		return a->observed ? 1 : -1;
+	order = strcmp(decision_of(a), decision_of(b));
+	if (order != 0)
+		return order;
 	order = strcmp(a->rule_file ? a->rule_file : "", b->rule_file ? b->rule_file : "");
 	if (order != 0)
 		return order;
@@ -60,7 +68,7 @@ static void write_attempts(FILE *out, const struct audit_blocked *blocked, uint6
 		rule = NULL;
 	fprintf(out, "proctor_attempts_total{class=\"%s\",op=\"%s\",decision=\"%s\",rule=",
 		access_class_name(blocked->class), access_op_name(blocked->op),
-		blocked->observed ? "would_deny" : "deny");
+		decision_of(blocked));
 	metrics_label(out, rule ? rule : "");
 	fprintf(out, "} %" PRIu64 "\n", count);
 }

@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/log_key.h"
+#include "cli/metrics_server.h"
 #include "cli/run_metrics.h"
 #include "cli/run_options.h"
 #include "cli/run_result.h"
@@ -30,6 +31,7 @@ static const uint64_t log_limit_default = 1ULL << 30;
 /* What run_config.finished needs; the supervisor is forked off with it. */
 static struct run_options chosen;
 static struct atomic_file metrics = ATOMIC_FILE_CLOSED;
+static struct metrics_server *server;
 static struct atomic_file results[] = {ATOMIC_FILE_CLOSED, ATOMIC_FILE_CLOSED};
 
 static bool is_program(const char *path)
@@ -85,6 +87,20 @@ static void say(const char *what, const char *value)
 static void progress(const struct run_config *config, const struct run_outcome *outcome)
 {
 	run_metrics_write(config, outcome, &metrics, false);
+}
+
+static bool asked(const struct run_config *config, const struct run_outcome *outcome)
+{
+	AUTO_FREE char *text = NULL;
+	unsigned int number;
+	size_t len = 0;
+	bool gone;
+
+	if (metrics_server_asked(server, &number, &gone)) {
+		text = run_metrics_text(config, outcome, false, &len);
+		metrics_server_answer(server, number, text, len);
+	}
+	return !gone;
 }
 
 static void say_limit(const struct run_outcome *outcome)
@@ -253,7 +269,7 @@ static int run(const struct run_options *run_options, char **command)
 							: log_limit_default,
 		.level = run_options->level,
 		.observe = run_options->observe,
-		.stats = run_options->stats || run_options->metrics,
+		.stats = run_options->stats || run_options->metrics || run_options->metrics_listen,
 		.progress = run_options->metrics ? progress : NULL,
 		.stacks = !run_options->no_stacks,
 		.capture = run_options->result != NULL,
@@ -279,6 +295,16 @@ static int run(const struct run_options *run_options, char **command)
 	    plan_environment(&plan, &err) < 0 || open_outputs(run_options, &plan, &err) < 0) {
 		say("failed:", err.message);
 		return EXIT_PROCTOR_FAILED;
+	}
+	if (run_options->metrics_listen) {
+		if (metrics_server_start(run_options->metrics_listen, &server, &err) < 0) {
+			say("failed:", err.message);
+			return EXIT_PROCTOR_FAILED;
+		}
+		config.asked = asked;
+		config.question = metrics_server_question(server);
+		if (run_options->verbose)
+			say("metrics:", metrics_server_address(server));
 	}
 	config.policy = plan.policy;
 	if (results[0].path)

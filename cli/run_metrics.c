@@ -10,6 +10,7 @@
 #include "audit/metrics.h"
 #include "cli/terminal.h"
 #include "core/cleanup.h"
+#include "supervisor/limits.h"
 #include "supervisor/stats.h"
 
 static void put_gauge(FILE *out, const char *name, const char *help, double value)
@@ -53,16 +54,18 @@ static void put_session(FILE *out, const struct run_config *config,
 
 static void put_limits(FILE *out, const struct run_outcome *outcome)
 {
-	static const char *const names[] = {"wall", "cpu", "memory", "disk", "log"};
-	const char *reached = outcome->limit;
+	static const enum policy_limit_kind kinds[] = {LIMIT_WALL, LIMIT_CPU, LIMIT_MEMORY, LIMIT_DISK};
+	const bool full = !outcome->limit && outcome->audit && audit_is_full(outcome->audit);
 
-	if (!reached && outcome->audit && audit_is_full(outcome->audit))
-		reached = "log";
 	fputs("# HELP proctor_limits_reached_total Runs that a limit has ended.\n"
 	      "# TYPE proctor_limits_reached_total counter\n", out);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		fprintf(out, "proctor_limits_reached_total{limit=\"%s\"} %d\n", names[i],
-			reached && !strcmp(reached, names[i]));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *name = limit_name(kinds[i]);
+
+		fprintf(out, "proctor_limits_reached_total{limit=\"%s\"} %d\n", name,
+			outcome->limit && !strcmp(outcome->limit, name));
+	}
+	fprintf(out, "proctor_limits_reached_total{limit=\"log\"} %d\n", full);
 }
 
 static void put_all(FILE *out, const struct run_config *config, const struct run_outcome *outcome,
@@ -84,22 +87,29 @@ static void put_all(FILE *out, const struct run_config *config, const struct run
 		stats_write_metrics(outcome->stats, out);
 }
 
+char *run_metrics_text(const struct run_config *config, const struct run_outcome *outcome, bool ended,
+		       size_t *ret_len)
+{
+	AUTO_FREE char *text = NULL;
+	FILE *out = open_memstream(&text, ret_len);
+
+	if (!out)
+		return NULL;
+	put_all(out, config, outcome, ended);
+	return fclose(out) == 0 ? TAKE_PTR(text) : NULL;
+}
+
 void run_metrics_write(const struct run_config *config, const struct run_outcome *outcome,
 		       const struct atomic_file *file, bool ended)
 {
 	AUTO_FREE char *text = NULL;
 	size_t len = 0;
-	int r = -ENOMEM;
-	FILE *out;
+	int r;
 
 	if (file->dir_fd < 0 && file->fd < 0)
 		return;
-	out = open_memstream(&text, &len);
-	if (out) {
-		put_all(out, config, outcome, ended);
-		if (fclose(out) == 0)
-			r = atomic_file_write(file, text, len);
-	}
+	text = run_metrics_text(config, outcome, ended, &len);
+	r = text ? atomic_file_write(file, text, len) : -ENOMEM;
 	if (r == 0 || !ended)
 		return;
 	fputs("proctor: cannot write the metrics ", stderr);

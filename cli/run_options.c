@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/metrics_server.h"
 #include "policy/policy.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 	OPTION_STACK,
 	OPTION_NO_STACK,
 	OPTION_METRICS,
+	OPTION_METRICS_LISTEN,
 	OPTION_USER,
 };
 
@@ -39,6 +41,7 @@ static const struct option options[] = {
 	{"stack", no_argument, NULL, OPTION_STACK},
 	{"no-stack", no_argument, NULL, OPTION_NO_STACK},
 	{"metrics", required_argument, NULL, OPTION_METRICS},
+	{"metrics-listen", required_argument, NULL, OPTION_METRICS_LISTEN},
 	{"stats", no_argument, NULL, OPTION_STATS},
 	{"user", required_argument, NULL, OPTION_USER},
 	{"quiet", no_argument, NULL, 'q'},
@@ -68,6 +71,9 @@ static const char help_text[] =
 	"      --no-stack       do not record the stack of the thread on each blocked attempt\n"
 	"      --stats          print counts and latencies of mediated calls at the end\n"
 	"      --metrics FILE   write figures in the text format of Prometheus, every 5 s and at the end\n"
+	"      --metrics-listen A\n"
+	"                       serve the same at http://A/metrics while COMMAND runs; A is an address and\n"
+	"                       port (127.0.0.1:9477) or only a port, which is this host's alone\n"
 	"      --user NAME      started as root: supervisor and tool run as this user\n"
 	"  -q, --quiet          no summary of blocked attempts; with --result, output is only kept\n"
 	"  -v, --verbose        say which policies, session and log\n"
@@ -166,6 +172,12 @@ static int take_option(int option, struct run_options *ret)
 		return 0;
 	case OPTION_METRICS:
 		ret->metrics = optarg;
+		return 0;
+	case OPTION_METRICS_LISTEN:
+		if (!metrics_server_built())
+			return usage_error("run", "--metrics-listen: this proctor was built without "
+						  "libmicrohttpd");
+		ret->metrics_listen = optarg;
 		return 0;
 	case OPTION_OBSERVE:
 		ret->observe = true;

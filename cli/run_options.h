@@ -22,6 +22,7 @@ struct run_options {
 	enum audit_level level;
 	const char *result;
 	const char *metrics;
+	const char *metrics_listen;
 	bool observe;
 	bool no_stacks;
 	bool stats;

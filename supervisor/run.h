@@ -61,6 +61,12 @@ struct run_config {
 	uint64_t wall_limit_ns; /* 0: none */
 	/* Called in the supervisor every PROGRESS_S seconds; NULL: not wanted. */
 	void (*progress)(const struct run_config *config, const struct run_outcome *outcome);
+	/*
+	 * Called in the supervisor when `question` is readable; false: not to be called again. NULL: not
+	 * wanted. Must not block.
+	 */
+	bool (*asked)(const struct run_config *config, const struct run_outcome *outcome);
+	int question;
 	/* Called in the supervisor when all is over, before it exits. */
 	void (*finished)(const struct run_config *config, const struct run_outcome *outcome);
 };

@@ -21,6 +21,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/channel.h"
+#include "supervisor/confine.h"
 #include "supervisor/session.h"
 #include "supervisor/unwind.h"
 
@@ -87,45 +88,12 @@ void stack_service_free(struct stack_service *service)
 
 /* ------------------------------------------------------------------ the process itself */
 
-#if defined(__SANITIZE_ADDRESS__)
-/* The sanitizer's runtime makes calls of its own. */
-static int confine(void)
-{
-	return 0;
-}
-#else
-static int confine(void)
-{
-	static const int calls[] = {
-		SCMP_SYS(read),       SCMP_SYS(pread64),      SCMP_SYS(recvfrom),
-		SCMP_SYS(sendto),     SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
-		SCMP_SYS(lseek),      SCMP_SYS(close),        SCMP_SYS(munmap),
-		SCMP_SYS(mremap),     SCMP_SYS(brk),          SCMP_SYS(madvise),
-		SCMP_SYS(futex),      SCMP_SYS(exit_group),   SCMP_SYS(rt_sigprocmask),
-		SCMP_SYS(getrandom),  SCMP_SYS(rt_sigreturn), SCMP_SYS(getpid),
-	};
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = filter ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && r == 0; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	/* To read, and nothing that makes or changes a file. */
-	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ,
-					     O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY));
-	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
-	return r;
-}
-#endif
+static const int unwinder_calls[] = {
+	SCMP_SYS(read),       SCMP_SYS(pread64),        SCMP_SYS(recvfrom),  SCMP_SYS(sendto),
+	SCMP_SYS(fstat),      SCMP_SYS(newfstatat),     SCMP_SYS(lseek),     SCMP_SYS(close),
+	SCMP_SYS(futex),      SCMP_SYS(rt_sigprocmask), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(exit_group), SCMP_SYS(getpid),
+};
 
 static _Noreturn void serve(struct stack_service *service)
 {
@@ -139,7 +107,7 @@ static _Noreturn void serve(struct stack_service *service)
 	unwinder = unwinder_new();
 	/* Its end of the socket and nothing else, so that there is nowhere to write to. */
 	if (!unwinder || dup2(service->answer, STDIN_FILENO) < 0 || syscall(SYS_close_range, 1, ~0U, 0) < 0 ||
-	    confine() < 0)
+	    confine(unwinder_calls, sizeof(unwinder_calls) / sizeof(unwinder_calls[0]), true) < 0)
 		_exit(1);
 	while (recv(STDIN_FILENO, &number, sizeof(number), 0) == sizeof(number)) {
 		const struct unwind_snapshot snapshot = {

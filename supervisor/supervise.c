@@ -293,17 +293,31 @@ static void on_limits(struct supervisor *supervisor)
 		reach_limit(supervisor, kind);
 }
 
-static void on_tick(struct supervisor *supervisor)
+/* How it stands. */
+static struct run_outcome so_far(const struct supervisor *supervisor)
 {
-	const struct run_outcome outcome = {
+	return (struct run_outcome){
 		.duration_ns = stats_now() - supervisor->began,
 		.audit = supervisor->session.audit,
 		.stats = supervisor->session.stats,
 	};
+}
+
+static void on_tick(struct supervisor *supervisor)
+{
+	const struct run_outcome outcome = so_far(supervisor);
 	uint64_t ticks;
 
 	if (read(supervisor->ticker, &ticks, sizeof(ticks)) == sizeof(ticks))
 		supervisor->config->progress(supervisor->config, &outcome);
+}
+
+/* False: nobody will ask any more. */
+static bool on_question(struct supervisor *supervisor)
+{
+	const struct run_outcome outcome = so_far(supervisor);
+
+	return supervisor->config->asked && supervisor->config->asked(supervisor->config, &outcome);
 }
 
 static void serve(struct supervisor *supervisor)
@@ -317,6 +331,7 @@ static void serve(struct supervisor *supervisor)
 		{.fd = pool_watch_fd(session->pool), .events = POLLIN},
 		{.fd = supervisor->ticker, .events = POLLIN},
 		{.fd = limits_fd(session->limits), .events = POLLIN},
+		{.fd = supervisor->config->asked ? supervisor->config->question : -1, .events = POLLIN},
 	};
 	bool watching = false;
 
@@ -339,6 +354,8 @@ static void serve(struct supervisor *supervisor)
 			on_tick(supervisor);
 		if (polls[6].revents)
 			on_limits(supervisor);
+		if (polls[7].revents && !on_question(supervisor))
+			polls[7].fd = -1;
 		if (polls[4].revents || (watching && ready == 0))
 			watching = pool_watch(session->pool);
 	}
