@@ -220,10 +220,10 @@ struct audit_blocked {
 
 /*
  * The folded attempts in order of first appearance; valid until audit_close().
- * At most AUDIT_BLOCKED_MAX different ones are kept; *ret_other counts attempts
- * beyond them.
+ * At most AUDIT_BLOCKED_MAX different ones are kept, of which each class has AUDIT_BLOCKED_SHARE for itself,
+ * so that a flood of one kind does not hide another; *ret_other counts attempts beyond them.
  */
-enum { AUDIT_BLOCKED_MAX = 1024 };
+enum { AUDIT_BLOCKED_MAX = 4096, AUDIT_BLOCKED_SHARE = 256 };
 const struct audit_blocked *audit_blocked_list(struct audit *audit, size_t *ret_count,
 					       uint64_t *ret_other);
 

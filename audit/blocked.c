@@ -122,10 +122,23 @@ static bool fill_item(struct audit_blocked *item, const struct audit_record *rec
 	return false;
 }
 
+/* Each class has its share, and the rest is for any. */
+static bool has_room(const struct blocked_set *set, enum access_class class)
+{
+	size_t beyond = 0;
+
+	for (size_t i = 0; i < CLASS_COUNT; i++) {
+		if (set->of_class[i] > AUDIT_BLOCKED_SHARE)
+			beyond += set->of_class[i] - AUDIT_BLOCKED_SHARE;
+	}
+	return set->of_class[class] < AUDIT_BLOCKED_SHARE ||
+	       beyond < AUDIT_BLOCKED_MAX - CLASS_COUNT * AUDIT_BLOCKED_SHARE;
+}
+
 static bool insert(struct blocked_set *set, struct blocked_entry *entry, size_t key_len,
 		   const struct audit_record *record)
 {
-	if (set->count == AUDIT_BLOCKED_MAX)
+	if (!has_room(set, record->class))
 		return false;
 	/* All at once: the array never moves, so that a reader may keep a pointer to it. */
 	if (!set->items)
@@ -139,6 +152,7 @@ static bool insert(struct blocked_set *set, struct blocked_entry *entry, size_t 
 		return false;
 	}
 	set->count++;
+	set->of_class[record->class]++;
 	return true;
 }
 

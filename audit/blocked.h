@@ -14,6 +14,7 @@ struct blocked_set {
 	struct blocked_entry *index; /* hash table over `items` */
 	struct audit_blocked *items; /* AUDIT_BLOCKED_MAX of them once there is one */
 	size_t count;
+	size_t of_class[CLASS_COUNT]; /* among them */
 	uint64_t other; /* attempts that found no room */
 	uint64_t total; /* attempts blocked, not merely observed */
 };

@@ -124,6 +124,8 @@ void result_write(struct emitter *out, const struct result *result)
 	for (size_t i = 0; i < result->blocked_count; i++)
 		put_blocked(out, &result->blocked[i]);
 	emit_close(out, ']');
+	emit_key(out, "blocked_other");
+	emit_uint(out, result->blocked_other);
 	put_bool(out, "rolled_back", result->rolled_back);
 	if (result->failure)
 		put_text(out, "failure", result->failure);

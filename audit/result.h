@@ -32,6 +32,7 @@ struct result {
 	} usage;
 	const struct audit_blocked *blocked;
 	size_t blocked_count;
+	uint64_t blocked_other; /* attempts that are not in it */
 	bool rolled_back;
 	const char *failure; /* why proctor itself failed; NULL: it did not */
 };

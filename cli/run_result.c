@@ -23,8 +23,6 @@ static struct result_stream stream_of(const struct capture *capture, int which)
 static void fill(struct result *result, const struct run_config *config,
 		 const struct run_outcome *outcome)
 {
-	uint64_t other;
-
 	*result = (struct result){
 		.session = config->session_id,
 		.command = (const char *const *)config->command,
@@ -49,7 +47,8 @@ static void fill(struct result *result, const struct run_config *config,
 		result->limit = "log";
 	if (outcome->audit)
 		result->blocked =
-			audit_blocked_list(outcome->audit, &result->blocked_count, &other);
+			audit_blocked_list(outcome->audit, &result->blocked_count,
+					   &result->blocked_other);
 }
 
 void run_result_write(const struct run_config *config, const struct run_outcome *outcome,

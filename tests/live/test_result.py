@@ -9,10 +9,11 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import check, equal, main, test, wait_until
+from harness import check, equal, main, need, test, wait_until
 
 FIELDS = ["session", "command", "exit_code", "signal", "timed_out", "limit", "duration_s", "stdout",
-          "stderr", "stdout_truncated", "stderr_truncated", "usage", "blocked", "rolled_back"]
+          "stderr", "stdout_truncated", "stderr_truncated", "usage", "blocked",
+          "blocked_other", "rolled_back"]
 
 
 def with_result(t, script, options=(), policy=None, **more):
@@ -47,6 +48,7 @@ def result(t):
                               "rule": None}])
     equal((found["stdout_truncated"], found["stderr_truncated"], found["rolled_back"]),
           (False, False, False))
+    equal(found["blocked_other"], 0)
     check(0 < found["duration_s"] < 20, found)
     usage = found["usage"]
     check(usage["bytes_written"] >= 5000 and usage["bytes_written"] < 20000, usage)
@@ -75,6 +77,30 @@ def in_the_sessions_folder(t):
         equal(json.loads(text)["stdout"], captured)
     with open(t.dir + "/r", encoding="utf-8") as file:
         equal(file.read(), text)
+
+
+@test(once=True)
+def more_than_it_lists(t):
+    """A flood of one kind: the list says what is not in it, and other kinds are in it."""
+    flood = ("import os, socket, sys\n"
+             "for number in range(4500):\n"
+             "    try: os.mkdir(f'{sys.argv[1]}/{number}')\n"
+             "    except PermissionError: pass\n"
+             "socket.socket().connect(('192.0.2.1', 443))")
+    path = t.dir + "/result.json"
+    need("python3")
+    # To the session's folder: so many records are not put through the validator.
+    run = t.native([t.proctor, "run", "-p", t.write_policy(t.wide()), "-q", "--no-stack", "--result", path,
+                    "--", "/usr/bin/env", "python3", "-I", "-S", "-c", flood, t.outside],
+                   env={**t.env, "PATH": "/usr/local/bin:/usr/bin:/bin"})
+    with open(path, encoding="utf-8") as file:
+        found = json.load(file)
+    check(run.code == 1 and "PermissionError" in found["stderr"], found["stderr"])
+    counts = {kind: sum(entry["count"] for entry in found["blocked"] if entry["class"] == kind)
+              for kind in ("file", "network")}
+    equal(counts["file"] + found["blocked_other"], 4500)
+    equal((counts["network"], len(found["blocked"]) > 3000, found["blocked_other"] > 0),
+          (1, True, True))
 
 
 @test

@@ -387,26 +387,45 @@ START_TEST(folds_blocked_attempts)
 }
 END_TEST
 
-START_TEST(keeps_a_bounded_number)
+/* Attempts on so many different files. */
+static void write_many(struct audit *audit, enum access_class class, int count)
 {
-	struct audit *audit = log_open(log_path("log"), AUDIT_BLOCKED);
 	struct audit_record record = log_blocked();
-	uint64_t other;
-	size_t count;
 
-	for (int i = 0; i < AUDIT_BLOCKED_MAX + 5; i++) {
+	record.class = class;
+	for (int i = 0; i < count; i++) {
 		char path[32];
 
 		snprintf(path, sizeof(path), "/file/%d", i);
 		record.path = path;
 		ck_assert_int_eq(audit_write(audit, &record), 0);
 	}
+}
+
+START_TEST(keeps_a_bounded_number)
+{
+	enum { ROOM = AUDIT_BLOCKED_MAX - (CLASS_COUNT - 1) * AUDIT_BLOCKED_SHARE };
+	struct audit *audit = log_open(log_path("log"), AUDIT_BLOCKED);
+	struct audit_record record = log_blocked();
+	uint64_t other;
+	size_t count;
+
+	write_many(audit, CLASS_FILE, ROOM + 5);
 	record.path = "/file/7";
 	ck_assert_int_eq(audit_write(audit, &record), 0);
 	ck_assert_uint_eq(audit_blocked_list(audit, &count, &other)[7].count, 2);
-	ck_assert_uint_eq(count, AUDIT_BLOCKED_MAX);
+	ck_assert_uint_eq(count, ROOM);
 	ck_assert_uint_eq(other, 5);
-	ck_assert_uint_eq(audit_blocked_total(audit), AUDIT_BLOCKED_MAX + 6);
+	ck_assert_uint_eq(audit_blocked_total(audit), ROOM + 6);
+	/* The others have their share all the same. */
+	for (int class = 0; class < CLASS_COUNT; class++) {
+		if (class != CLASS_FILE)
+			write_many(audit, (enum access_class)class, AUDIT_BLOCKED_SHARE + 1);
+	}
+	ck_assert_int_eq(audit_blocked_list(audit, &count, &other)[ROOM].class,
+			 CLASS_FILE == 0 ? 1 : 0);
+	ck_assert_uint_eq(count, AUDIT_BLOCKED_MAX);
+	ck_assert_uint_eq(other, 5 + CLASS_COUNT - 1);
 	audit_close(audit);
 }
 END_TEST

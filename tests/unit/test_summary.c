@@ -180,6 +180,7 @@ START_TEST(counts_what_the_log_did_not_keep)
 	write_files(0, AUDIT_BLOCKED_MAX + 3);
 	text = summary(false);
 	ck_assert_int_eq(count_lines(text), 10);
+	/* Fewer than that are kept of one class. */
 	snprintf(last, sizeof(last), " and %d more: see ", 2 * (AUDIT_BLOCKED_MAX + 3 - 9));
 	ck_assert_ptr_nonnull(strstr(text, last));
 }
