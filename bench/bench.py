@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import platform
+import resource
 import shlex
 import shutil
 import statistics
@@ -25,15 +26,13 @@ from pathlib import Path
 from typing import Callable, Dict, Optional
 
 import files
+import spawn
 import workload
 
 TRAPPED_OPENS = 3000
 NATIVE_OPENS = 50000
 PASSED_OPENS = 200000  # long enough to tell a tenth
 STARTS = 10
-EXECS = 300
-FORKS = 2000
-THREADS = 5000
 
 # Share of one CPU that others may use while the machine counts as idle, and how long to wait for
 # that in all.
@@ -97,6 +96,16 @@ class Runner:
             return (time.perf_counter() - begin) / times
         return measure
 
+    def processor(self, command, count, more=()):
+        """A function that measures the processor time of all processes, our own included, for each of
+        `count` acts, without that of a run with only one."""
+        def spent(number):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self.output([*command, number, *more])
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        return lambda: max(spent(count) - spent(1), 0) / (count - 1)
+
     def reported(self, command, folder=None):
         """A function that gives the nanoseconds that the command itself prints, as seconds."""
         return lambda: float(self.output(command, folder)) * 1e-9
@@ -149,30 +158,6 @@ def open_cases(runner, tools, folder):
              "proctor": loop([], PASSED_OPENS, threads, under(passed))},
             Target("native", {"idle": 1.1, "busy": 1.1})))
     return cases
-
-
-def spawn_cases(runner, tools, folder):
-    """New processes and threads; every exec is traced, every library asked about."""
-    program = folder / "out" / "spawn"
-    program.parent.mkdir(exist_ok=True)
-    shutil.copy(tools.spawn, program)
-    traced = folder / "traced.yaml"
-    traced.write_text(json.dumps({
-        "version": 1, "files": {"read": ["/"]},
-        "exec": {"allow": ["/usr", "/lib64", "/bin", str(folder)], "deny": ["/usr/bin/sudo"]},
-    }), encoding="utf-8")
-
-    def pair(what, count, *more):
-        words = [program, what, count, *more]
-        return {"native": runner.reported(words),
-                "proctor": runner.reported([tools.proctor, "run", "-p", traced, "--", *words])}
-
-    return [
-        Case("vfork and exec of /bin/true, traced", pair("exec", EXECS, "/bin/true"),
-             Target("native", {"idle": 2.2})),
-        Case("fork without exec", pair("fork", FORKS), Target("native", {"idle": 1.05})),
-        Case("thread", pair("thread", THREADS), Target("native", {"idle": 1.05})),
-    ]
 
 
 def work_cases(runner, tools, folder):
@@ -346,7 +331,8 @@ SITUATIONS = {"idle": "Idle machine", "busy": "Every CPU kept busy"}
 
 EXPLANATION = """\
 floor: the least program that receives openat(2), copies the path, opens, injects the descriptor
-with the reply and closes (bench/floor.c). trapped: a policy under which every open has to ask.
+with the reply and closes (bench/floor.c). walls: a seccomp filter that asks nobody and a Landlock
+domain that refuses nothing (bench/walls.c). trapped: a policy under which every open has to ask.
 bwrap: `bwrap --ro-bind / / --dev /dev --proc /proc --unshare-net`. Programs run under `agent`."""
 
 
@@ -383,10 +369,11 @@ def find_tools(arguments):
     system_python = "/usr/bin/python3"
     tools = argparse.Namespace(
         proctor=str(Path(arguments.proctor).resolve()), openloop=programs / "openloop",
-        floor=programs / "floor", spawn=programs / "spawn",
+        floor=programs / "floor", spawn=programs / "spawn", walls=programs / "walls",
         fileloop=programs / "fileloop", bwrap=shutil.which("bwrap"),
         python=system_python if os.path.exists(system_python) else sys.executable)
-    for program in (tools.proctor, tools.openloop, tools.floor, tools.spawn, tools.fileloop):
+    for program in (tools.proctor, tools.openloop, tools.floor, tools.spawn, tools.walls,
+                    tools.fileloop):
         if not os.access(program, os.X_OK):
             raise Failure(f"{program} is missing: run this through `make bench`")
     for name in ("make", "cc", "git"):
@@ -400,7 +387,7 @@ def run(arguments, tools, scratch):
     runner = Runner(scratch)
     cases = [case for case in work_cases(runner, tools, scratch)
              + open_cases(runner, tools, scratch)
-             + spawn_cases(runner, tools, scratch)
+             + spawn.cases(Case, Target, runner, tools, scratch)
              + files.call_cases(Case, Target, runner, tools, scratch)
              + files.program_cases(Case, Target, runner, tools, scratch) if arguments.case in case.name]
     if not cases:
