@@ -47,7 +47,8 @@ struct reply handle_exit_group(struct call *call)
 /*
  * clone3(2) keeps its flags in memory, where they can change after a look at them: it is never
  * run, and callers fall back to clone, whose flags are in a register. Only an attempt to make
- * namespaces is worth a record.
+ * namespaces is worth a record; what the C library starts its threads with, the filter itself
+ * answers (filter_front.c).
  */
 struct reply handle_clone3(struct call *call)
 {

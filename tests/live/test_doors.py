@@ -124,6 +124,24 @@ def harmless_clone(t):
 
 
 @test
+def threads_cost_nothing(t):
+    """The C library's own clone3 is answered in the kernel; of any other it is known what it asks for."""
+    one = t.program("one")
+    for way in ("thread", "spawn"):
+        command = [t.program("execs"), way, one]
+        equal(t.native(command).code, 1)
+        run = t.run(command, t.wide(exec_deny=["/nowhere"]), options=("-q", "--stats"))
+        equal((run.code, run.blocked), (1, []), run)
+        check("execve" in run.err and "clone3" not in run.err, way, run)
+        denied = {**t.wide(exec_deny=["/nowhere"]), "syscalls": {"deny": ["clone3"]}}
+        run = t.run(command, denied, options=("-q", "--stats"))
+        equal("clone3" in run.err, bool(run.blocked), way, run)
+    asked = t.run([t.program("calls"), call("clone3", blob(bytes(88)), 88)], t.wide(),
+                  options=("-q", "--stats"))
+    check("clone3" in asked.err, asked)
+
+
+@test
 def commands(t):
     """Calls of which some commands are doors."""
     tiocsti, tioclinux, fioown, siocspgrp = 0x5412, 0x541C, 0x8901, 0x8902

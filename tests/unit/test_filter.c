@@ -27,6 +27,7 @@ enum { ALLOW = (int)SECCOMP_RET_ALLOW, NOTIFY = (int)SECCOMP_RET_USER_NOTIF };
 static int interpret(const struct sock_fprog *program, const struct seccomp_data *data)
 {
 	unsigned int accumulator = 0;
+	unsigned int index = 0;
 
 	for (unsigned int at = 0; at < program->len; at++) {
 		const struct sock_filter *step = &program->filter[at];
@@ -40,6 +41,15 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 		case BPF_ALU | BPF_AND | BPF_K:
 			accumulator &= step->k;
 			continue;
+		case BPF_ALU | BPF_ADD | BPF_K:
+			accumulator += step->k;
+			continue;
+		case BPF_ALU | BPF_SUB | BPF_X:
+			accumulator -= index;
+			continue;
+		case BPF_MISC | BPF_TAX:
+			index = accumulator;
+			continue;
 		case BPF_RET | BPF_K:
 			return (int)step->k;
 		case BPF_JMP | BPF_JA:
@@ -47,6 +57,9 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 			continue;
 		case BPF_JMP | BPF_JEQ | BPF_K:
 			jump = accumulator == step->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+			jump = accumulator == index;
 			break;
 		case BPF_JMP | BPF_JGT | BPF_K:
 			jump = accumulator > step->k;
@@ -232,6 +245,49 @@ START_TEST(namespaces)
 }
 END_TEST
 
+/* Only what comes from where the C library starts a thread is answered without a notification. */
+START_TEST(starts_of_threads)
+{
+	const struct seccomp_data thread = {
+		.nr = SYS_clone3,
+		.arch = AUDIT_ARCH_X86_64,
+		.instruction_pointer = 0x7f02001098d9,
+		.args = {0x7ffc12345678, 88, 0x7f0200086b20, 0, 0x7f01fefff6c0, 0},
+	};
+	const struct {
+		unsigned int arg;
+		uint64_t value;
+	} others[] = {
+		{1, 64},                 /* another size */
+		{2, 0},                  /* no function */
+		{2, 0x7f0200086b21},     /* one that is none */
+		{2, 0x7f0100086b20},     /* far away */
+		{2, 0x7e0200086b20},
+		{2, 0x7f020050a000},
+		{2, 0x7f01ffd00000},
+		{4, 0},                  /* no argument */
+		{4, 12345},
+		{4, 0x7f01fefff6c1},
+	};
+	struct seccomp_data data = thread;
+
+	build(_i);
+	ck_assert_int_eq(interpret(&program, &thread), SECCOMP_RET_ERRNO | ENOSYS);
+	data.args[2] = 0x7f020040a000; /* behind the call */
+	ck_assert_int_eq(interpret(&program, &data), SECCOMP_RET_ERRNO | ENOSYS);
+	for (size_t i = 0; i < LEN(others); i++) {
+		data = thread;
+		data.args[others[i].arg] = others[i].value;
+		ck_assert_int_eq(interpret(&program, &data), NOTIFY);
+	}
+	data = thread;
+	data.nr = SYS_unshare;
+	data.args[0] = CLONE_NEWNS;
+	ck_assert_int_eq(interpret(&program, &data), NOTIFY);
+	filter_free(&program);
+}
+END_TEST
+
 /* Memory as code: only where a policy can refuse it, and only what may be a file's. */
 START_TEST(mappings)
 {
@@ -364,6 +420,7 @@ int main(void)
 	tcase_add_loop_test(tests, unknown_and_foreign, 0, count);
 	tcase_add_loop_test(tests, opens, 0, count);
 	tcase_add_loop_test(tests, namespaces, 0, count);
+	tcase_add_loop_test(tests, starts_of_threads, 0, count);
 	tcase_add_loop_test(tests, commands, 0, count);
 	tcase_add_loop_test(tests, mappings, 0, count);
 	tcase_add_loop_test(tests, other_processes, 0, count);
