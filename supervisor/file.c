@@ -94,9 +94,15 @@ bool file_entry_exists(const struct object *entry, struct stat *ret_stat)
 
 int file_take_umask(struct call *call)
 {
+	const int known = atomic_load(&call->session->umask);
 	struct proc_status status;
-	int error = proc_status(call->session, call->request.tid, &status);
+	int error;
 
+	if (known >= 0) {
+		umask((mode_t)known);
+		return 0;
+	}
+	error = proc_status(call->session, call->request.tid, &status);
 	if (error < 0)
 		return error;
 	umask(status.umask);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls that change what is known of a file: mode, owner, times; truncate. */
+/* Calls that change what is known of a file: mode, owner, times; truncate; and umask. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <utime.h>
 
 #include "supervisor/handlers.h"
+#include "supervisor/session.h"
 #include "supervisor/subject.h"
 #include "supervisor/tracee.h"
 
@@ -25,6 +26,19 @@ static struct reply do_chmod(struct call *call, int dirfd, uint64_t path, mode_t
 			       AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &subject, &reply))
 		return reply;
 	return reply_result(chmod(subject.proc_path, mode));
+}
+
+/*
+ * Reading a process's umask from /proc costs more than most calls. So a first one that differs is
+ * noted, before the kernel sets it: until then all processes have the one that the tool was started with.
+ */
+struct reply handle_umask(struct call *call)
+{
+	const int mask = (int)(call->request.args[0] & 0777);
+
+	if (mask != atomic_load(&call->session->umask))
+		atomic_store(&call->session->umask, -1);
+	return reply_continue(call);
 }
 
 struct reply handle_chmod(struct call *call)

@@ -44,6 +44,7 @@ struct ruleset_builder {
 	int fd;
 	__u64 handled;
 	__u64 access; /* of the grants that come now */
+	__u64 proc;   /* granted for /proc already: for a policy, most of what it names there */
 	bool later;   /* what does not exist yet is granted by the folder that it will appear in */
 	int error;
 };
@@ -92,10 +93,15 @@ static void grant(const char *path, void *arg)
 	const bool proc = !strncmp(path, "/proc/", strlen("/proc/"));
 	struct ruleset_builder *builder = arg;
 	struct landlock_path_rule rule = {.allowed_access = builder->access};
-	AUTO_CLOSE int fd = open_grant(proc ? "/proc" : path, builder->later);
+	AUTO_CLOSE int fd = -1;
 	struct stat stat;
 
-	if (fd < 0 || builder->error)
+	if (builder->error || (proc && !(builder->access & ~builder->proc)))
+		return;
+	if (proc)
+		builder->proc |= builder->access;
+	fd = open_grant(proc ? "/proc" : path, builder->later);
+	if (fd < 0)
 		return;
 	if (fstat(fd, &stat) < 0) {
 		builder->error = -errno;

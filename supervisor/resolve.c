@@ -363,6 +363,14 @@ int resolve_from(struct call *call, int base, const char *path, int flags, uint6
 	return follow_links(call, base, path, flags, how_resolve, ret);
 }
 
+/* A folder that needs no following. Whether it may be searched is seen by what is done in it. */
+static bool is_plain_folder(const struct session *session, int fd)
+{
+	struct stat stat;
+
+	return !names_matter(session) && fstat(fd, &stat) == 0 && S_ISDIR(stat.st_mode);
+}
+
 int resolve_object(struct call *call, int dirfd, const char *path, int flags,
 		   uint64_t how_resolve, struct object *ret)
 {
@@ -381,8 +389,18 @@ int resolve_object(struct call *call, int dirfd, const char *path, int flags,
 	base = tracee_open_path(call, dirfd);
 	if (base < 0)
 		return base;
+	if (how_resolve == 0 && !strcmp(path, ".") && is_plain_folder(call->session, base))
+		return pin(call->session, TAKE_FD(base), NULL, ret);
 	error = resolve_from(call, base, path, flags, how_resolve, ret);
 	return error == 0 && how_resolve ? follow_scoped(call->session, flags, ret) : error;
+}
+
+int resolve_child(struct session *session, int folder, const char *last, struct object *ret)
+{
+	int fd = openat(folder, last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	ret->name[0] = '\0';
+	return fd < 0 ? -errno : pin(session, fd, NULL, ret);
 }
 
 int resolve_descriptor(struct call *call, int fd, struct object *ret)

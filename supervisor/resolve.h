@@ -83,6 +83,9 @@ int resolve_entry(struct call *call, int dirfd, const char *path, uint64_t how_r
 /* As resolve_entry(), from a folder of ours instead of the caller's. */
 int resolve_entry_at(struct call *call, int folder, const char *path, struct object *ret);
 
+/* Pins what stands in `folder`, one of ours, under the name `last`; a symbolic link is the object itself. */
+int resolve_child(struct session *session, int folder, const char *last, struct object *ret);
+
 /* Pins (O_PATH) what the caller's descriptor leads to. 0, -EBADF, or another negative errno. */
 int resolve_descriptor(struct call *call, int fd, struct object *ret);
 

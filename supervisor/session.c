@@ -54,6 +54,7 @@ static int open_limits(struct session *session, const struct policy *policy, str
 int session_open(struct session *session, const struct run_config *config, struct error *err)
 {
 	struct stat stat;
+	mode_t mask;
 
 	session->policy = config->policy;
 	session->environment = config->environment;
@@ -61,6 +62,9 @@ int session_open(struct session *session, const struct run_config *config, struc
 	session->hides = policy_hides_anything(config->policy) && !config->observe;
 	session->rewrites = policy_rewrites(config->policy, CLASS_FILE);
 	session->level = config->level;
+	mask = umask(0);
+	umask(mask);
+	atomic_init(&session->umask, (int)mask);
 	session->self = getpid();
 	session->guardian = getppid();
 	session->listener = -1;

@@ -50,6 +50,9 @@ struct session {
 	bool rewrites;  /* it puts some files or trees under other names */
 	bool asks_args; /* an exec rule asks for arguments */
 
+	/* The umask of every process of the tool; -1: one has set another, each has to be asked. */
+	atomic_int umask;
+
 	pid_t guardian; /* the process that the user started */
 	pid_t self;     /* the supervisor */
 	pid_t tool;     /* the tool's first process */

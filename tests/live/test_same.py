@@ -68,6 +68,30 @@ def umasks(t):
 
 
 @test
+def umask_of_each_process(t):
+    """The one that the tool was started with, until a process sets its own: only that one has it."""
+    script = ("cd {}; : >a; mkdir b; (umask 077; : >c; mkdir d; umask 0; : >e); : >f; mkdir g;"
+              " umask 026; : >h; (: >i; umask 0177; mkfifo j); : >k")
+    before = os.umask(0o037)
+    try:
+        modes = []
+        for place, run in (("native", t.native), ("tool", t.run)):
+            folder = f"{t.inside}/{place}"
+            os.mkdir(folder, 0o777)
+            os.chmod(folder, 0o777)
+            run = run(["/bin/sh", "-c", script.format(folder)],
+                      *([t.wide()] if place == "tool" else []))
+            equal(run.code, 0, run)
+            modes.append({name: oct(os.lstat(f"{folder}/{name}").st_mode)
+                          for name in os.listdir(folder)})
+    finally:
+        os.umask(before)
+    equal(len(modes[0]), 11)
+    equal(modes[0], modes[1])
+    equal(modes[0]["a"], "0o100640")
+
+
+@test
 def owners(t):
     """Set-group-ID folders, sticky folders, files of others."""
     if t.root:
