@@ -386,10 +386,11 @@ int resolve_object(struct call *call, int dirfd, const char *path, int flags,
 	}
 	if (path[0] == '/' && (how_resolve & RESOLVE_BENEATH))
 		return -EXDEV;
-	base = tracee_open_path(call, dirfd);
+	base = tracee_open_folder(call, dirfd);
 	if (base < 0)
 		return base;
-	if (how_resolve == 0 && !strcmp(path, ".") && is_plain_folder(call->session, base))
+	if ((flags & RESOLVE_TO_SEARCH) && how_resolve == 0 && !strcmp(path, ".") &&
+	    is_plain_folder(call->session, base))
 		return pin(call->session, TAKE_FD(base), NULL, ret);
 	error = resolve_from(call, base, path, flags, how_resolve, ret);
 	return error == 0 && how_resolve ? follow_scoped(call->session, flags, ret) : error;

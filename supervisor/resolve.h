@@ -18,6 +18,8 @@ enum {
 	RESOLVE_LAST_NOFOLLOW = 1, /* a symbolic link at the end is the object itself */
 	RESOLVE_EMPTY_PATH = 2,    /* AT_EMPTY_PATH: "" is dirfd itself */
 	RESOLVE_DIRECTORY = 4,     /* anything but a folder is ENOTDIR */
+	RESOLVE_TO_SEARCH = 8,     /* a folder in which names are looked up, no more: what is pinned
+				    * may be the caller's open file, and not searchable */
 };
 
 struct object {

@@ -113,8 +113,9 @@ int resolve_entry(struct call *call, int dirfd, const char *path, uint64_t how_r
 	error = split_entry(path, folder, ret->last);
 	if (error < 0)
 		return error;
-	return finish_entry(
-		call->session, ret, resolve_object(call, dirfd, folder, RESOLVE_DIRECTORY, how_resolve, ret));
+	error = resolve_object(call, dirfd, folder, RESOLVE_DIRECTORY | RESOLVE_TO_SEARCH, how_resolve,
+			       ret);
+	return finish_entry(call->session, ret, error);
 }
 
 int resolve_entry_at(struct call *call, int base, const char *path, struct object *ret)

@@ -87,6 +87,8 @@ int session_open(struct session *session, const struct run_config *config, struc
 	pthread_rwlock_init(&session->entry_lock, NULL);
 	pthread_mutex_init(&session->listing_lock, NULL);
 	pthread_rwlock_init(&session->watch_lock, NULL);
+	pthread_rwlock_init(&session->kept_lock, NULL);
+	session->kept_pidfd = -1;
 	session->socket_names = socket_names_new();
 	session->stats = config->stats ? stats_new() : NULL;
 	if (policy_has_syscall_rules(config->policy)) {

@@ -109,6 +109,12 @@ struct session {
 	 */
 	pthread_rwlock_t entry_lock;
 
+	/* Of the thread that a descriptor was last taken from (tracee.c), which is mostly the next one
+	 * as well; -1: none yet. Held for reading while it is used. */
+	pthread_rwlock_t kept_lock;
+	pid_t kept_tid;
+	int kept_pidfd;
+
 	pthread_mutex_t listing_lock; /* held while a folder is listed and its place put right */
 
 	struct guard guard;

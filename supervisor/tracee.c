@@ -162,15 +162,59 @@ const char **tracee_read_argv(struct call *call, uint64_t addr)
 	return args;
 }
 
+/* By what is kept. -ESRCH: that is another thread, or was. */
+static int getfd_by_kept(struct session *session, pid_t tid, int fd)
+{
+	int copy = -ESRCH;
+
+	pthread_rwlock_rdlock(&session->kept_lock);
+	if (session->kept_pidfd >= 0 && session->kept_tid == tid) {
+		copy = pidfd_getfd(session->kept_pidfd, fd, 0);
+		copy = copy < 0 ? -errno : copy;
+	}
+	pthread_rwlock_unlock(&session->kept_lock);
+	return copy;
+}
+
+static void keep(struct session *session, pid_t tid, int pidfd)
+{
+	pthread_rwlock_wrlock(&session->kept_lock);
+	close_fd(&session->kept_pidfd);
+	session->kept_pidfd = pidfd;
+	session->kept_tid = tid;
+	pthread_rwlock_unlock(&session->kept_lock);
+}
+
+/* Where a thread can be named as such. */
+static int getfd_of_thread(struct call *call, int fd)
+{
+	const pid_t tid = call->request.tid;
+	int copy = getfd_by_kept(call->session, tid, fd);
+	int pidfd;
+
+	if (copy != -ESRCH)
+		return copy;
+	pidfd = pidfd_open(tid, PIDFD_THREAD);
+	if (pidfd < 0)
+		return -errno;
+	copy = pidfd_getfd(pidfd, fd, 0);
+	if (copy < 0)
+		copy = -errno;
+	keep(call->session, tid, pidfd);
+	return copy;
+}
+
 int tracee_getfd(struct call *call, int fd)
 {
-	const struct host *host = &call->session->host;
-	pid_t pid = host->pidfd_thread ? call->request.tid : call_tgid(call);
 	AUTO_CLOSE int pidfd = -1;
+	pid_t pid;
 	int copy;
 
 	if (fd < 0)
 		return -EBADF;
+	if (call->session->host.pidfd_thread)
+		return getfd_of_thread(call, fd);
+	pid = call_tgid(call);
 	if (pid == 0)
 		return -ESRCH;
 	/* A thread may have a descriptor table of its own (CLONE_FILES left out); without
@@ -178,7 +222,7 @@ int tracee_getfd(struct call *call, int fd)
 	if (pid != call->request.tid &&
 	    syscall(SYS_kcmp, pid, call->request.tid, 2 /* KCMP_FILES */, 0, 0) != 0)
 		return -EPERM;
-	pidfd = pidfd_open(pid, host->pidfd_thread ? PIDFD_THREAD : 0);
+	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0)
 		return -errno;
 	copy = pidfd_getfd(pidfd, fd, 0);
@@ -202,6 +246,14 @@ int tracee_open_path(struct call *call, int fd)
 	if (errno == ENOENT && fd != AT_FDCWD)
 		return -EBADF;
 	return -errno;
+}
+
+int tracee_open_folder(struct call *call, int fd)
+{
+	/* Faster than through /proc. */
+	if (fd >= 0 && call->session->host.pidfd_thread)
+		return getfd_of_thread(call, fd);
+	return tracee_open_path(call, fd);
 }
 
 static bool is_open_in(struct call *call, int folder, const char *number, const struct stat *object)

@@ -56,6 +56,9 @@ int tracee_getfd(struct call *call, int fd);
  */
 int tracee_open_path(struct call *call, int fd);
 
+/* The same for a descriptor that is only to be looked up from: it may be the caller's open file itself. */
+int tracee_open_folder(struct call *call, int fd);
+
 /*
  * True when the caller has the object open: not only a name that leads to it in another process's
  * /proc folder, nor an O_PATH descriptor, for which that is enough.
