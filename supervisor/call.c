@@ -46,9 +46,14 @@ struct reply reply_exec(struct exec_plan *plan)
 	return (struct reply){.kind = REPLY_EXEC, .fd = -1, .exec = plan};
 }
 
-struct reply reply_map(bool alone)
+struct reply reply_map(void)
 {
-	return (struct reply){.kind = REPLY_MAP, .fd = -1, .alone = alone};
+	return (struct reply){.kind = REPLY_MAP, .fd = -1};
+}
+
+struct reply reply_alone(void)
+{
+	return (struct reply){.kind = REPLY_ALONE, .fd = -1};
 }
 
 struct reply reply_path(int fd, bool cloexec)

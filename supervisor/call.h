@@ -42,6 +42,7 @@ enum reply_kind {
 	REPLY_RESTART,  /* the call is made again, or fails with EINTR: there is a signal to take */
 	REPLY_EXEC,     /* the kernel runs the exec; `exec` says what must come of it */
 	REPLY_DECIDED,  /* the kernel runs the call: it is one that we have the caller make */
+	REPLY_ALONE,    /* the kernel runs the call: tracee_is_alone(), and nothing else decides it */
 	REPLY_MAP,      /* the kernel maps a file as code; it is looked at what came of it */
 	REPLY_PATH,     /* as REPLY_FD, for a descriptor of O_PATH */
 	REPLY_CHDIR,    /* the caller goes to the folder `fd` */
@@ -55,7 +56,6 @@ struct reply {
 	int fd;
 	struct exec_plan *exec;
 	bool cloexec;
-	bool alone;
 };
 
 struct reply reply_error(int error);
@@ -68,9 +68,10 @@ struct reply reply_fd(int fd, bool cloexec);
 struct reply reply_continue(const struct call *call);
 /* Takes the plan (exec.h). */
 struct reply reply_exec(struct exec_plan *plan);
-/* The mapping is made by the kernel, and verified unless the caller is `alone`: then nobody can
- * exchange what it was decided on (mapping.h). */
-struct reply reply_map(bool alone);
+/* The mapping is made by the kernel, and verified (mapping.h). */
+struct reply reply_map(void);
+/* Only for what a descriptor decides, whatever stands in memory, and a caller that is alone. */
+struct reply reply_alone(void);
 /* Takes `fd`, which is of O_PATH. */
 struct reply reply_path(int fd, bool cloexec);
 /* Takes `fd`, a folder. */

@@ -34,10 +34,16 @@ bool filter_denies(const struct sensitivity *sensitive, const struct syscall_row
 	       row->trap == TRAP_CHANGE || row->trap == TRAP_OPENAT2;
 }
 
+/* Processes that share their descriptors have to be known: tracee_is_alone(). */
+static bool sees_sharing(const struct sensitivity *sensitive)
+{
+	return sensitive->map || sensitive->network;
+}
+
 /* What makes processes is looked at for other reasons than to keep it shut: see handle_fork.c. */
 static bool is_watched_fork(const struct sensitivity *sensitive, const struct syscall_row *row)
 {
-	return (sensitive->map || sensitive->processes) &&
+	return (sees_sharing(sensitive) || sensitive->processes) &&
 	       (row->handler == handle_fork || row->handler == handle_clone3);
 }
 
@@ -101,14 +107,14 @@ static int add_mapping(scmp_filter_ctx context, const struct syscall_row *row)
 	return allow_if(context, row, 3, MAP_ANONYMOUS, MAP_ANONYMOUS);
 }
 
-/* A process that shares the descriptors of another (see mapping.h), or just one more. */
+/* A process that shares the descriptors of another, or just one more. */
 static int add_clone(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		     const struct syscall_row *row)
 {
-	const uint64_t not_shared = CLONE_NEW_FLAGS | (sensitive->map ? CLONE_FILES : 0);
+	const uint64_t not_shared = CLONE_NEW_FLAGS | (sees_sharing(sensitive) ? CLONE_FILES : 0);
 	int error = sensitive->processes ? 0 : allow_if(context, row, 0, not_shared, 0);
 
-	if (error < 0 || (!sensitive->map && !sensitive->processes))
+	if (error < 0 || (!sees_sharing(sensitive) && !sensitive->processes))
 		return error;
 	return allow_if(context, row, 0, CLONE_NEW_FLAGS | CLONE_THREAD, CLONE_THREAD);
 }

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/reg.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,19 +40,6 @@ bool mapping_permit(struct call *call, const char *name, const char *arg, struct
 	const struct ask ask = ask_map(name, arg);
 
 	return call_permit(call, &ask, ret);
-}
-
-/* Nobody can exchange the caller's descriptors, or what stands in its memory, while it waits. A
- * vfork's child shares its memory with its parent, but not its descriptors. */
-static bool is_alone(const struct call *call)
-{
-	struct stat stat;
-	char path[32];
-
-	snprintf(path, sizeof(path), "%d/task", call->request.tid);
-	/* "." and "..", and one for each thread */
-	return call->request.nr == SYS_mmap && !atomic_load(&call->session->files_shared) &&
-	       fstatat(call->session->proc, path, &stat, 0) == 0 && stat.st_nlink == 3;
 }
 
 /* Memory that several processes share, but no file: shared anonymous memory, huge pages, shmat(2). */
@@ -143,7 +129,7 @@ static void range_of(const struct call *call, pid_t pid, uint64_t *ret_start, ui
 	*ret_end = *ret_start + length < *ret_start ? UINT64_MAX : *ret_start + length;
 }
 
-int mapping_run(struct call *call, bool alone)
+int mapping_run(struct call *call)
 {
 	const struct ask ask = ask_map(NULL, NULL);
 	struct trace_stop stop;
@@ -154,8 +140,6 @@ int mapping_run(struct call *call, bool alone)
 	uint64_t end;
 	int error;
 
-	if (alone)
-		return notify_continue(call);
 	error = trace_call(call, &stop);
 	/* Who may trace it can put any code there by that alone. */
 	if (error == -EPERM && call_rules_allow_tracing(call->session->call_rules))
@@ -189,7 +173,7 @@ struct reply handle_mmap(struct call *call)
 		return tracee_failed(call, error);
 	if (!mapping_permit(call, object.name, NULL, &reply))
 		return reply;
-	return reply_map(is_alone(call));
+	return tracee_is_alone(call) ? reply_alone() : reply_map();
 }
 
 /* mprotect, pkey_mprotect: of what stands there now, and is not code already. */
@@ -219,5 +203,5 @@ struct reply handle_mprotect(struct call *call)
 		ask = ask_map(mapping.name, NULL);
 		return call_refuse(call, &ask, EACCES, "another name that it may have is not allowed");
 	}
-	return more < 0 ? tracee_failed(call, more) : reply_map(false);
+	return more < 0 ? tracee_failed(call, more) : reply_map();
 }

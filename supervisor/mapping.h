@@ -9,9 +9,8 @@
 /*
  * Files mapped as code (PROT_EXEC): shared libraries, dynamic loaders, programs given to a loader.
  *
- * Which file it is stands behind a descriptor, or in the address space. A thread that is alone,
- * with no other thread in its process and a table of descriptors of its own, waits for us, and so
- * nobody can exchange either: what was decided on is what the kernel maps. In all other cases the
+ * Which file it is stands behind a descriptor, or in the address space. A thread that is alone
+ * (tracee_is_alone()) waits for us, and so what was decided on is what the kernel maps. In all other cases the
  * kernel makes the mapping while we trace the thread (trace.h), and what is there then is asked
  * about again, before the thread runs on.
  */
@@ -36,6 +35,6 @@ const char *mapping_verify(struct call *call, uint64_t start, uint64_t end, enum
 			   char ret_name[PATH_MAX]);
 
 /* Carries REPLY_MAP out. Returns as notify_reply(). */
-int mapping_run(struct call *call, bool alone);
+int mapping_run(struct call *call);
 
 #endif

@@ -85,6 +85,7 @@ int notify_reply(struct call *call, struct reply *reply)
 		break;
 	case REPLY_CONTINUE:
 	case REPLY_DECIDED:
+	case REPLY_ALONE:
 		error = notify_continue(call);
 		break;
 	case REPLY_RESTART:
@@ -94,7 +95,7 @@ int notify_reply(struct call *call, struct reply *reply)
 		error = exec_run(call, reply->exec);
 		break;
 	case REPLY_MAP:
-		error = mapping_run(call, reply->alone);
+		error = mapping_run(call);
 		break;
 	case REPLY_PATH:
 		error = remote_give_path(call, reply->fd, reply->cloexec);

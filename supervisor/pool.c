@@ -179,7 +179,7 @@ static void serve(struct worker *worker, const struct request *request)
 	int error;
 
 	if (reply.kind == REPLY_EXEC || reply.kind == REPLY_PATH || reply.kind == REPLY_CHDIR ||
-	    reply.kind == REPLY_RESTART || (reply.kind == REPLY_MAP && !reply.alone))
+	    reply.kind == REPLY_RESTART || reply.kind == REPLY_MAP)
 		pool_stand_in(worker);
 	else
 		sample_demand(pool);

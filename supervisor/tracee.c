@@ -312,3 +312,14 @@ struct reply tracee_failed(struct call *call, int error)
 		return call_refuse(call, &ask, EACCES, "the caller cannot be read");
 	}
 }
+
+bool tracee_is_alone(const struct call *call)
+{
+	struct stat stat;
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/task", call->request.tid);
+	/* "." and "..", and one for each thread */
+	return !atomic_load(&call->session->files_shared) &&
+	       fstatat(call->session->proc, path, &stat, 0) == 0 && stat.st_nlink == 3;
+}

@@ -134,6 +134,12 @@ struct proc_mapping {
 FILE *proc_open_maps(const struct session *session, pid_t tid);
 int proc_next_mapping(FILE *maps, struct proc_mapping *ret);
 
+/*
+ * True when nobody can exchange the caller's descriptors while it waits: it has no other thread, and its
+ * table of descriptors is no other process's. Not so of its memory, which may be shared.
+ */
+bool tracee_is_alone(const struct call *call);
+
 /* True when a thread of the process is stopped, as by SIGTSTP; of many some are looked at. */
 bool proc_has_stopped_thread(const struct session *session, pid_t tgid);
 

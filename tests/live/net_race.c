@@ -5,17 +5,22 @@
  * One thread swaps the address between ALLOWED and DENIED as fast as it can while another makes
  * COUNT calls with it: nothing may ever arrive at DENIED. WHAT is connect (a stream), sendto,
  * sendmsg, sendmmsg (UDP), bind (TCP), name (the msghdr's pointer is swapped, from none to
- * DENIED, on a connected socket) or fd (dup2() swaps the socket between a connected and a free
- * one).
+ * DENIED, on a connected socket), fd (dup2() swaps the socket between a connected and a free
+ * one), pair (between one end of a unix(7) pair and a free one) or shared (as pair, by another process
+ * that has the same descriptors).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/live/net_common.h"
@@ -62,6 +67,23 @@ static void *swap_fd(void *argument)
 		dup2(connected, slot);
 	}
 	return NULL;
+}
+
+static int run_swap_fd(void *argument)
+{
+	swap_fd(argument);
+	return 0;
+}
+
+/* `connected` becomes an end of a pair, of which the other is at its peer: what is sent stays there. */
+static void make_pair(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) < 0)
+		give_up("socketpair");
+	dup2(ends[0], connected);
+	close(ends[0]);
 }
 
 static int new_socket(int type)
@@ -124,14 +146,38 @@ static const struct {
 	{"connect", connect_once, swap_address}, {"sendto", sendto_once, swap_address},
 	{"sendmsg", sendmsg_once, swap_address}, {"sendmmsg", sendmmsg_once, swap_address},
 	{"bind", bind_once, swap_address},       {"name", sendmsg_once, swap_name},
-	{"fd", sendmsg_once, swap_fd},
+	{"fd", sendmsg_once, swap_fd},           {"pair", sendmsg_once, swap_fd},
+	{"shared", sendmsg_once, NULL},
 };
+
+/* The one who swaps: a thread, or for `shared` a process in the same memory. */
+static void run_race(size_t race, long count)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	const bool shares = !races[race].swap;
+	pthread_t thread;
+	long through = 0;
+	pid_t pid = -1;
+
+	if (shares)
+		pid = clone(run_swap_fd, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+	else
+		pthread_create(&thread, NULL, races[race].swap, NULL);
+	if (shares && pid < 0)
+		give_up("clone");
+	for (long i = 0; i < count; i++)
+		through += races[race].once();
+	atomic_store(&stop, true);
+	if (shares)
+		waitpid(pid, NULL, 0);
+	else
+		pthread_join(thread, NULL);
+	printf("went through: %s\n", through ? "some" : "none");
+}
 
 int main(int argc, char **argv)
 {
 	size_t race = 0;
-	pthread_t thread;
-	long through = 0;
 	long count;
 
 	if (argc != 5)
@@ -153,14 +199,11 @@ int main(int argc, char **argv)
 	shared_header = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
 	if (races[race].swap == swap_address)
 		shared_header.msg_name = &shared.addr;
-	if (!strcmp(argv[1], "fd"))
+	if (!strcmp(argv[1], "pair") || !strcmp(argv[1], "shared"))
+		make_pair();
+	if (races[race].swap == swap_fd || !races[race].swap)
 		shared_header.msg_name = &denied.addr;
 	shared_header.msg_namelen = allowed.len;
-	pthread_create(&thread, NULL, races[race].swap, NULL);
-	for (long i = 0; i < count; i++)
-		through += races[race].once();
-	atomic_store(&stop, true);
-	pthread_join(thread, NULL);
-	printf("went through: %s\n", through ? "some" : "none");
+	run_race(race, count);
 	return 0;
 }

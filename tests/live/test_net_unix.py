@@ -139,6 +139,40 @@ def descriptors_and_credentials(b):
         check("send -> EPERM" in run.stdout and not records, run.stdout, records)
 
 
+WHO = """
+import os, socket, struct, sys, threading
+kind, before = getattr(socket, sys.argv[1]), sys.argv[2]
+ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+pid = os.fork()
+if pid == 0:
+    if before == "threads":
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        thread.join()
+        while len(os.listdir("/proc/self/task")) > 1:
+            pass
+    theirs.sendmsg([b"hello"])
+    os._exit(0)
+data, control, _, _ = ours.recvmsg(9, 99)
+found = struct.unpack("3i", control[0][2])
+os.waitpid(pid, 0)
+print(data, found[0] == pid, found[1:] == (os.getuid(), os.getgid()))
+"""
+
+
+@test
+def who_sent_it(b):
+    """The receiver of a message over a connection is told the process that sent it (SO_PASSCRED)."""
+    for kind in ("SOCK_STREAM", "SOCK_SEQPACKET"):
+        for before in ("", "threads"):
+            command = ["/usr/bin/python3", "-S", "-c", WHO, kind, before]
+            native = b.native(command).stdout
+            check(native == "b'hello' True True\n", native)
+            run, records = b.inside(command)
+            check(run.stdout == native and not records, kind, run.stdout, run.stderr, records)
+
+
 @test
 def local_services(b):
     """An agent, a container engine, a display: files may be written, and they cannot be asked."""

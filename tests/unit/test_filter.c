@@ -311,7 +311,7 @@ START_TEST(mappings)
 	ck_assert_int_eq(action(SYS_mprotect, 2, PROT_READ), ALLOW);
 	ck_assert_int_eq(action(SYS_pkey_mprotect, 2, PROT_EXEC | PROT_READ), when);
 	ck_assert_int_eq(action(SYS_clone, 0, shared),
-			 sensitive.map || sensitive.processes ? NOTIFY : ALLOW);
+			 sensitive.map || sensitive.network || sensitive.processes ? NOTIFY : ALLOW);
 	ck_assert_int_eq(action(SYS_clone, 0, shared | CLONE_VM | CLONE_THREAD), ALLOW);
 	filter_free(&program);
 }
