@@ -259,6 +259,26 @@ bool policy_allows_all(const struct policy *policy, enum access_class class, enu
 	return covered;
 }
 
+/* An endpoint of a rule, or a unix path: then it has none. */
+static bool takes_datagrams(const struct rule *rule)
+{
+	return !rule->endpoint || rule->endpoint->kind != ENDPOINT_ADDRESS || rule->endpoint->udp;
+}
+
+bool policy_allows_datagrams(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->ruleset.count; i++) {
+		const struct rule *rule = policy->ruleset.rules[i];
+
+		if (!rule->exception && (rule->list->allow & RIGHTS_NETWORK) && takes_datagrams(rule))
+			return true;
+	}
+	for (size_t i = 0; i < policy->endpoint_rewrites.count; i++)
+		if (takes_datagrams(&policy->endpoint_rewrites.items[i]->rule))
+			return true;
+	return policy->has_name_rules;
+}
+
 bool policy_asks_args(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->ruleset.program_count; i++) {

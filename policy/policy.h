@@ -229,6 +229,12 @@ bool policy_observes_library(const struct policy *policy);
 bool policy_allows_all(const struct policy *policy, enum access_class class, enum access_op op);
 
 /*
+ * False: no rule allows or rewrites anything but TCP to addresses, so that a datagram could go nowhere.
+ * A rule for a unix socket is one for datagrams, too; so is a host name, which is looked up by UDP.
+ */
+bool policy_allows_datagrams(const struct policy *policy);
+
+/*
  * Calls each() with the file, or the folder, at or below which all lies that one rule allows the
  * operation on: the part of its pattern in front of the first wildcard. Nothing that the policy
  * allows lies elsewhere; denials are not counted. For CLASS_FILE and CLASS_EXEC; of the latter also

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ bool filter_passes(const struct sensitivity *sensitive, const struct syscall_row
 	case TRAP_LIFE:
 		return !sensitive->life;
 	case TRAP_NET:
+	case TRAP_MESSAGE:
 		return !sensitive->network;
 	case TRAP_ROOT:
 		return !sensitive->root;
@@ -164,6 +166,10 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 		return row->trap_arg ? allow_if(context, row, row->trap_arg, whole, 0) : 0;
 	case TRAP_NONZERO:
 		return allow_if(context, row, row->trap_arg, whole, 0);
+	case TRAP_MESSAGE:
+		if (sensitive->datagrams)
+			return 0;
+		return allow_if(context, row, row->trap_arg, MSG_FASTOPEN, 0);
 	case TRAP_NAMESPACES:
 		return allow_if(context, row, row->trap_arg,
 				CLONE_NEW_FLAGS | (row->nr == SYS_unshare ? UNSHARE_TIME_FLAG : 0),

@@ -18,6 +18,7 @@ struct sensitivity {
 	bool map; /* files as code */
 	bool life; /* the end of each process is logged */
 	bool network;
+	bool datagrams; /* the tool may have sockets that each message can take elsewhere */
 	bool root; /* the tool is root, if without capabilities */
 	bool observe; /* nothing is refused by rule */
 	bool disguise; /* a socket may have another peer than the tool is shown */

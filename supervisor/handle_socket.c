@@ -101,6 +101,24 @@ static int socket_verdict(int family, int type, int protocol)
 	}
 }
 
+/*
+ * True for a socket each of whose messages may have another address, to which it would go: one that
+ * could be used for nothing where no rule allows a datagram. As there is none, sendmsg(2) need not be
+ * looked at. Not netlink: who sends to another process than the kernel needs a privilege.
+ */
+static bool is_for_datagrams(int family, int type)
+{
+	switch (family) {
+	case AF_UNIX: /* where SOCK_RAW is another word for it */
+		return type == SOCK_DGRAM || type == SOCK_RAW;
+	case AF_INET:
+	case AF_INET6:
+		return type == SOCK_DGRAM;
+	default:
+		return false;
+	}
+}
+
 struct reply handle_socket(struct call *call)
 {
 	const int family = (int)call->request.args[0];
@@ -108,7 +126,8 @@ struct reply handle_socket(struct call *call)
 	const int protocol = (int)call->request.args[2];
 	const char *known_family = family_name(family);
 	const char *known_type = type_name(type);
-	const int error = socket_verdict(family, type, protocol);
+	const char *detail = "no rule can name what it would reach";
+	int error = socket_verdict(family, type, protocol);
 	char arg[96];
 	char other[2][32];
 	struct reply reply;
@@ -119,13 +138,17 @@ struct reply handle_socket(struct call *call)
 		.arg = arg,
 	};
 
+	if (error == 0 && !call->session->datagrams && is_for_datagrams(family, type)) {
+		error = EACCES;
+		detail = "no rule names a host, or allows anything by \"udp:\" or \"unix:\"";
+	}
 	if (error == 0)
 		return reply_continue(call);
 	snprintf(other[0], sizeof(other[0]), "family %d", family);
 	snprintf(other[1], sizeof(other[1]), "type %d", type);
 	snprintf(arg, sizeof(arg), "%s %s %d", known_family ? known_family : other[0],
 		 known_type ? known_type : other[1], protocol);
-	if (tool_socket_refuse(call, &ask, error, "no rule can name what it would reach", &reply))
+	if (tool_socket_refuse(call, &ask, error, detail, &reply))
 		return reply_continue(call);
 	return reply;
 }

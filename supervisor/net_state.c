@@ -2,6 +2,8 @@
 #include "supervisor/net_state.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "supervisor/dns_client.h"
 #include "supervisor/dns_names.h"
@@ -11,12 +13,47 @@
 #include "supervisor/relay.h"
 #include "supervisor/session.h"
 
+/* A socket on which the kernel looks at the address of no message, but with MSG_FASTOPEN. */
+static bool is_stream(int fd)
+{
+	int domain = 0;
+	int type = 0;
+	int protocol = 0;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0)
+		return errno == ENOTSOCK || errno == EBADF;
+	if (domain == AF_UNIX)
+		return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+	return (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM &&
+	       protocol == IPPROTO_TCP;
+}
+
+/*
+ * Where no datagram could go anywhere, socket(2) makes no socket for them. What the tool is given (0 to
+ * 2) is the only other one that it can have: what it can reach is a stream, and what comes to it by
+ * SCM_RIGHTS comes from itself.
+ */
+static bool may_have_datagrams(const struct session *session)
+{
+	if (session->observe || session->level == AUDIT_ALL ||
+	    policy_allows_datagrams(session->policy))
+		return true;
+	for (int fd = 0; fd <= 2; fd++)
+		if (!is_stream(fd))
+			return true;
+	return false;
+}
+
 int net_state_open(struct session *session, struct error *err)
 {
 	const bool rewrites = policy_rewrites(session->policy, CLASS_NETWORK);
 	const bool names = policy_has_name_rules(session->policy);
 	int error;
 
+	session->datagrams = may_have_datagrams(session);
 	session->peers = rewrites || names ? net_peers_new() : NULL;
 	session->relay = rewrites || names ? relay_new() : NULL;
 	if ((rewrites || names) && (!session->peers || !session->relay))

@@ -215,7 +215,7 @@ static int send_path(int fd)
 	AUTO_CLOSE int in = -1;
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	in = pair[0];
 	out = pair[1];

@@ -48,6 +48,7 @@ struct session {
 	bool observe;
 	bool hides;     /* the policy hides some names, and that is enforced */
 	bool rewrites;  /* it puts some files or trees under other names */
+	bool datagrams; /* the tool may have sockets that each message can take elsewhere */
 	bool asks_args; /* an exec rule asks for arguments */
 
 	/* The umask of every process of the tool; -1: one has set another, each has to be asked. */

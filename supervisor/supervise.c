@@ -105,6 +105,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.map = all || !policy_allows_all(policy, CLASS_EXEC, OP_MAP),
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
+		.datagrams = supervisor->session.datagrams,
 		.disk = policy_limit(policy, LIMIT_DISK) != NULL,
 		.processes = all || policy_limit(policy, LIMIT_PROCESSES) != NULL,
 		.disguise = policy_has_name_rules(policy) ||

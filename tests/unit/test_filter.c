@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "supervisor/table.h"
@@ -89,6 +90,7 @@ static const struct sensitivity sensitivities[] = {
 	{.map = true, .processes = true},
 	{.read = true, .look = true, .exec = true, .map = true, .network = true},
 	{.network = true, .disguise = true},
+	{.network = true, .datagrams = true},
 };
 
 static struct sock_fprog program;
@@ -377,6 +379,30 @@ START_TEST(commands)
 }
 END_TEST
 
+/* Where no socket takes a message elsewhere, only what connects by a message is looked at. */
+START_TEST(messages)
+{
+	static const struct {
+		int nr;
+		unsigned int flags;
+	} calls[] = {{SYS_sendmsg, 2}, {SYS_sendmmsg, 3}};
+	static const uint64_t others[] = {0, MSG_NOSIGNAL, MSG_MORE, ~(uint64_t)MSG_FASTOPEN,
+					  (uint64_t)MSG_FASTOPEN << 32};
+
+	build(_i);
+	for (size_t i = 0; i < LEN(calls); i++) {
+		for (size_t j = 0; j < LEN(others); j++)
+			ck_assert_int_eq(action(calls[i].nr, calls[i].flags, others[j]),
+					 sensitive.network && sensitive.datagrams ? NOTIFY : ALLOW);
+		ck_assert_int_eq(action(calls[i].nr, calls[i].flags, MSG_FASTOPEN),
+				 sensitive.network ? NOTIFY : ALLOW);
+		ck_assert_int_eq(action(calls[i].nr, calls[i].flags, ~0ULL),
+				 sensitive.network ? NOTIFY : ALLOW);
+	}
+	filter_free(&program);
+}
+END_TEST
+
 START_TEST(other_processes)
 {
 	static const int first[] = {SYS_sched_setparam, SYS_sched_setscheduler, SYS_sched_setattr,
@@ -423,6 +449,7 @@ int main(void)
 	tcase_add_loop_test(tests, starts_of_threads, 0, count);
 	tcase_add_loop_test(tests, commands, 0, count);
 	tcase_add_loop_test(tests, mappings, 0, count);
+	tcase_add_loop_test(tests, messages, 0, count);
 	tcase_add_loop_test(tests, other_processes, 0, count);
 	tcase_add_loop_test(tests, sends, 0, count);
 	suite_add_tcase(suite, tests);
