@@ -216,6 +216,9 @@ enum decision policy_on_block(const struct policy *policy);
 enum policy_rollback { ROLLBACK_NEVER, ROLLBACK_ON_FAILURE, ROLLBACK_ALWAYS };
 enum policy_rollback policy_rollback(const struct policy *policy);
 
+/* network.proxy */
+bool policy_offers_proxy(const struct policy *policy);
+
 /* observe.library */
 bool policy_observes_library(const struct policy *policy);
 

@@ -67,6 +67,7 @@ struct policy {
 	size_t on_block; /* which word of its key */
 	size_t rollback;
 	size_t observe_library;
+	size_t proxy;
 	struct policy_source *sources;
 	size_t source_count;
 	struct policy_pending *pending;

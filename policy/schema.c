@@ -32,6 +32,8 @@ const struct key policy_keys[] = {
 	{"network", "bind", parse_endpoints, .allow = RIGHT_BIND},
 	{"network", "deny", parse_endpoints, .deny = RIGHTS_NETWORK},
 	{"network", "rewrite", parse_endpoint_rewrites},
+	{"network", "proxy", parse_choice, .words = boolean_words,
+	 .setting = offsetof(struct policy, proxy)},
 
 	{"syscalls", "deny", parse_denied_calls},
 	{"syscalls", "allow", parse_allowed_calls},

@@ -18,6 +18,11 @@ enum policy_rollback policy_rollback(const struct policy *policy)
 	return (enum policy_rollback)policy->rollback;
 }
 
+bool policy_offers_proxy(const struct policy *policy)
+{
+	return policy->proxy;
+}
+
 bool policy_observes_library(const struct policy *policy)
 {
 	return policy->observe_library;

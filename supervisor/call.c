@@ -80,6 +80,8 @@ bool call_valid(const struct call *call)
 {
 	uint64_t id = call->request.id;
 
+	if (call->detached)
+		return !session_is_over(call->session);
 	return ioctl(call->session->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 

@@ -14,6 +14,7 @@
 /* One call of the tool on its way: request in, reply out. */
 
 struct exec_plan;
+struct relay_gate;
 struct session;
 struct worker;
 
@@ -26,9 +27,19 @@ struct request {
 	uint64_t args[6];
 };
 
+/*
+ * A connection that is made for a client of the proxy, whose call was answered long ago. Where a relay would
+ * have to stand between, this is its other end.
+ */
+struct detached {
+	int fd; /* owned; -1: there is none */
+	struct relay_gate *gate; /* owned; NULL: none */
+};
+
 struct call {
 	struct session *session;
-	struct worker *worker;
+	struct worker *worker; /* NULL: detached */
+	struct detached *detached; /* NULL: the caller waits */
 	struct request request;
 	const struct syscall_row *row; /* NULL: unknown number */
 	pid_t tgid;                    /* 0 until call_tgid() is asked */

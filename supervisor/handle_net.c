@@ -11,9 +11,9 @@
 #include "supervisor/handlers.h"
 #include "supervisor/net_address.h"
 #include "supervisor/net_socket.h"
-#include "supervisor/net_dial.h"
+#include "supervisor/net_connect.h"
 #include "supervisor/net_name.h"
-#include "supervisor/net_rewrite.h"
+#include "supervisor/net_proxy.h"
 #include "supervisor/session.h"
 #include "supervisor/socket_names.h"
 #include "supervisor/tracee.h"
@@ -30,11 +30,9 @@ struct reply handle_connect(struct call *call)
 	if (!tool_socket_take(call, (int)args[0], &sock, &reply) ||
 	    !tool_address_read(call, args[1], (int)args[2], &address, &reply) ||
 	    !tool_address_prepare(call, &sock, OP_CONNECT, &address, &reply) ||
-	    net_rewrite_connect(call, &sock, &address, &reply) ||
-	    net_name_connect(call, &sock, &address, &reply) ||
-	    !tool_address_permit(call, OP_CONNECT, &address, &reply))
+	    net_proxy_connect(call, &sock, &address, &reply))
 		return reply;
-	return net_connect(call, &sock, (const struct sockaddr *)&address.addr, address.len);
+	return net_connect_address(call, &sock, &address);
 }
 
 /* ------------------------------------------------------------------------- bind */

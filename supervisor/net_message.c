@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "supervisor/net_name.h"
+#include "supervisor/net_proxy.h"
 #include "supervisor/net_rewrite.h"
 #include "supervisor/pool.h"
 #include "supervisor/tracee.h"
@@ -101,8 +102,12 @@ bool tool_message_permit(struct call *call, struct tool_socket *socket,
 	if (opens && message->name.len >= sizeof(sa_family_t) &&
 	    message->name.addr.ss_family == AF_UNSPEC)
 		return answer(ret, EOPNOTSUPP);
-	if (!tool_address_prepare(call, socket, OP_SEND, &message->name, ret) ||
-	    !net_rewrite_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
+	if (!tool_address_prepare(call, socket, OP_SEND, &message->name, ret))
+		return false;
+	/* As on a host where it is not switched on; the tool connects then. */
+	if (opens && net_proxy_is(call->session, &message->name))
+		return answer(ret, EOPNOTSUPP);
+	if (!net_rewrite_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
 	    !net_name_send(call, socket, &message->name, opens ? OP_CONNECT : OP_SEND, ret) ||
 	    !tool_address_permit(call, opens ? OP_CONNECT : OP_SEND, &message->name, ret))
 		return false;

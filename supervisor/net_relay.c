@@ -84,38 +84,53 @@ static int accept_tool(int listener, const struct tool_socket *socket)
 	return -1;
 }
 
-struct reply net_relay_connect(struct call *call, const struct tool_socket *socket,
-			       const struct net_peer *shown, int other, struct relay_gate *gate)
+int net_relay_join(struct call *call, const struct tool_socket *socket, const struct net_peer *shown,
+		   struct reply *ret)
 {
 	const int off = 0;
 	struct sockaddr_storage addr = {0};
-	AUTO_CLOSE int upstream = other;
 	AUTO_CLOSE int listener = -1;
-	AUTO_CLOSE int mine = -1;
 	struct net_peer real;
-	struct reply reply;
 	socklen_t len = 0;
+	int mine = -1;
 
 	listener = open_listener(socket, &addr, &len);
-	reply = reply_error(listener < 0 ? -listener : 0);
-	if (listener >= 0 && net_peer_from(&addr, len, &real))
-		net_peers_put(call->session->peers, tool_socket_cookie(socket), &real, shown);
-	if (listener >= 0) {
-		/* Nothing would come of the connect before the tool sends something. */
-		(void)setsockopt(socket->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
-		reply = net_connect(call, socket, (const struct sockaddr *)&addr, len);
+	if (listener < 0) {
+		*ret = reply_error(-listener);
+		return -1;
 	}
-	if (reply.kind == REPLY_VALUE || (reply.kind == REPLY_ERROR && reply.error == EINPROGRESS))
-		mine = accept_tool(listener, socket);
-	if (mine >= 0) {
-		if (relay_add(call->session->relay, TAKE_FD(mine), TAKE_FD(upstream), gate) < 0)
-			reply = reply_error(ECONNREFUSED);
+	if (net_peer_from(&addr, len, &real))
+		net_peers_put(call->session->peers, tool_socket_cookie(socket), &real, shown);
+	/* Nothing would come of the connect before the tool sends something. */
+	(void)setsockopt(socket->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
+	*ret = net_connect(call, socket, (const struct sockaddr *)&addr, len);
+	if (ret->kind != REPLY_VALUE && (ret->kind != REPLY_ERROR || ret->error != EINPROGRESS))
+		return -1;
+	mine = accept_tool(listener, socket);
+	if (mine < 0)
+		*ret = reply_error(ECONNREFUSED);
+	return mine;
+}
+
+struct reply net_relay_connect(struct call *call, const struct tool_socket *socket,
+			       const struct net_peer *shown, int other, struct relay_gate *gate)
+{
+	AUTO_CLOSE int upstream = other;
+	struct reply reply;
+	int mine;
+
+	if (call->detached) {
+		*call->detached = (struct detached){.fd = TAKE_FD(upstream), .gate = gate};
+		return reply_value(0);
+	}
+	mine = net_relay_join(call, socket, shown, &reply);
+	if (mine < 0) {
+		if (gate)
+			gate->release(gate);
 		return reply;
 	}
-	if (gate)
-		gate->release(gate);
-	if (reply.kind == REPLY_VALUE || (reply.kind == REPLY_ERROR && reply.error == EINPROGRESS))
-		reply = reply_error(ECONNREFUSED);
+	if (relay_add(call->session->relay, mine, TAKE_FD(upstream), gate) < 0)
+		return reply_error(ECONNREFUSED);
 	return reply;
 }
 

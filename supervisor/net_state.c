@@ -10,6 +10,7 @@
 #include "supervisor/dns_stub.h"
 #include "supervisor/net_hosts.h"
 #include "supervisor/net_peers.h"
+#include "supervisor/net_proxy.h"
 #include "supervisor/relay.h"
 #include "supervisor/session.h"
 
@@ -47,26 +48,34 @@ static bool may_have_datagrams(const struct session *session)
 	return false;
 }
 
-int net_state_open(struct session *session, struct error *err)
+int net_state_open(struct session *session, const char *session_id, struct error *err)
 {
 	const bool rewrites = policy_rewrites(session->policy, CLASS_NETWORK);
 	const bool names = policy_has_name_rules(session->policy);
+	const bool proxy = policy_offers_proxy(session->policy);
 	int error;
 
 	session->datagrams = may_have_datagrams(session);
-	session->peers = rewrites || names ? net_peers_new() : NULL;
-	session->relay = rewrites || names ? relay_new() : NULL;
-	if ((rewrites || names) && (!session->peers || !session->relay))
-		return error_set(err, ENOMEM, "cannot start");
-	if (!names)
+	if (!rewrites && !names && !proxy)
 		return 0;
-	session->names = dns_names_new();
+	session->peers = net_peers_new();
+	session->relay = relay_new();
+	if (!session->peers || !session->relay)
+		return error_set(err, ENOMEM, "cannot start");
+	if (!names && !proxy)
+		return 0;
 	session->hosts = net_hosts_new("/etc/hosts");
-	if (!session->names || !session->hosts)
+	if (!session->hosts)
 		return error_set(err, ENOMEM, "cannot start");
 	error = dns_client_new(&session->resolvers);
 	if (error)
 		return error_set(err, 0, "cannot ask name servers: %s", ares_strerror(error));
+	error = proxy ? net_proxy_open(session, session_id, &session->proxy, err) : 0;
+	if (error < 0 || !names)
+		return error;
+	session->names = dns_names_new();
+	if (!session->names)
+		return error_set(err, ENOMEM, "cannot start");
 	return dns_stub_open(session, &session->dns, err);
 }
 

@@ -7,12 +7,12 @@
 struct session;
 
 /*
- * What host names and network.rewrite need in a session. Nothing of it exists where the policy has
- * none.
+ * What host names, network.rewrite and the proxy need in a session. Nothing of it exists where the policy
+ * has none.
  */
 
 /* Before the tool runs: sockets, tables. 0, or a negative errno and *err. */
-int net_state_open(struct session *session, struct error *err);
+int net_state_open(struct session *session, const char *session_id, struct error *err);
 
 /* Once the signal mask of threads is set up: the name server's thread. 0, or a negative errno and
  * *err. */

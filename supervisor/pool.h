@@ -20,6 +20,7 @@ int pool_start(struct session *session, struct error *err);
 /*
  * Brackets a system call that may wait (a FIFO, a connect): in between, the calling worker is
  * interrupted (EINTR) when the tool's thread was killed or has a signal to take.
+ * Of a detached call nobody waits for the end, and nothing interrupts it.
  * The bracketed call must not be restarted after EINTR: answer with blocking_interrupted().
  */
 void blocking_begin(struct call *call);

@@ -43,9 +43,11 @@ void blocking_begin(struct call *call)
 	const struct timespec now = {0};
 	const uint64_t one = 1;
 	struct worker *worker = call->worker;
-	struct pool *pool = worker->pool;
+	struct pool *pool = worker ? worker->pool : NULL;
 	const sigset_t mask = interrupts();
 
+	if (!worker)
+		return;
 	pool_stand_in(worker);
 	/* One that came too late for the last wait is not meant for this one. */
 	while (sigtimedwait(&mask, NULL, &now) > 0)
@@ -72,6 +74,8 @@ void blocking_end(struct call *call)
 	struct worker *worker = call->worker;
 	int saved = errno;
 
+	if (!worker)
+		return;
 	pthread_mutex_lock(&worker->pool->lock);
 	worker->blocking = false;
 	worker->also_fd = -1;

@@ -33,6 +33,7 @@ struct dns_names;
 struct dns_stub;
 struct net_hosts;
 struct net_peers;
+struct net_proxy;
 struct relay;
 struct ipc_objects;
 struct process_limit;
@@ -100,7 +101,8 @@ struct session {
 	struct dns_client *resolvers;
 	struct net_hosts *hosts;
 	struct net_peers *peers; /* also for network.rewrite */
-	struct relay *relay;     /* NULL: neither names nor rewrites */
+	struct relay *relay;     /* NULL: neither names nor rewrites, nor a proxy */
+	struct net_proxy *proxy; /* NULL: the policy offers none */
 	struct process_limit *process_limit; /* NULL: as many as it likes */
 	struct limits *limits;
 

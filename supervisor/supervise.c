@@ -22,6 +22,7 @@
 #include "supervisor/launch.h"
 #include "supervisor/limits.h"
 #include "supervisor/lives.h"
+#include "supervisor/net_proxy.h"
 #include "supervisor/net_state.h"
 #include "supervisor/pool.h"
 #include "supervisor/session.h"
@@ -478,6 +479,19 @@ static void explain_exec(const struct supervisor *supervisor)
 			strerror(error));
 }
 
+/* Tells the tool where the proxy is, if there is one, by way of a configuration of our own. */
+static int set_environment(struct supervisor *supervisor, struct run_config *own, struct error *err)
+{
+	struct session *session = &supervisor->session;
+
+	if (!session->proxy)
+		return 0;
+	own->environment = net_proxy_environment(session->proxy, session->policy, own->environment);
+	session->environment = own->environment;
+	supervisor->config = own;
+	return own->environment ? 0 : error_set(err, ENOMEM, "environment");
+}
+
 int supervise(const struct run_config *config, int channel, struct stack_service *stacks,
 	      const struct inherited_signals *signals)
 {
@@ -487,13 +501,16 @@ int supervise(const struct run_config *config, int channel, struct stack_service
 		.began = stats_now(),
 		.session = {.stacks = stacks, .channel = channel},
 	};
+	struct run_config own = *config;
 	struct error err = {0};
 	int error;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	error = session_open(&supervisor.session, config, &err);
 	if (error == 0)
-		error = net_state_open(&supervisor.session, &err);
+		error = net_state_open(&supervisor.session, config->session_id, &err);
+	if (error == 0)
+		error = set_environment(&supervisor, &own, &err);
 	if (error == 0)
 		error = session_open_log(&supervisor.session, config, &err);
 	if (error == 0)

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	static void (*const decoders[])(const unsigned char *, size_t) = {
 		fuzz_dns, fuzz_site, fuzz_hello, fuzz_address, fuzz_control,
+		fuzz_proxy, fuzz_connect,
 	};
 
 	if (size > 0)

@@ -10,6 +10,8 @@
 void fuzz_dns(const unsigned char *data, size_t size);
 void fuzz_site(const unsigned char *data, size_t size);
 void fuzz_hello(const unsigned char *data, size_t size);
+void fuzz_proxy(const unsigned char *data, size_t size);
+void fuzz_connect(const unsigned char *data, size_t size);
 void fuzz_address(const unsigned char *data, size_t size);
 void fuzz_control(const unsigned char *data, size_t size);
 
