@@ -60,16 +60,16 @@ static struct reply send_message(struct call *call, struct tool_socket *sock, ui
  * (unix_stream_sendmsg(), unix_seqpacket_sendmsg()). Where nobody can put another socket into its place,
  * the caller sends by itself: the peer may be told who it is (SO_PASSCRED of unix(7)), and that would be us.
  */
-static bool sends_by_itself(const struct call *call, const struct tool_socket *sock)
+static bool sends_nowhere_else(const struct tool_socket *sock)
 {
-	return sock->domain == AF_UNIX &&
-	       (sock->type == SOCK_STREAM || sock->type == SOCK_SEQPACKET) && tracee_is_alone(call);
+	return sock->domain == AF_UNIX && (sock->type == SOCK_STREAM || sock->type == SOCK_SEQPACKET);
 }
 
 struct reply handle_sendmsg(struct call *call)
 {
 	AUTO_SOCKET struct tool_socket sock = TOOL_SOCKET_INIT;
 	const uint64_t *args = call->request.args;
+	const bool alone = tracee_is_alone(call);
 	const int flags = (int)args[2];
 	struct reply reply;
 	size_t size;
@@ -78,7 +78,7 @@ struct reply handle_sendmsg(struct call *call)
 		return reply_error(EINVAL);
 	if (!tool_socket_take(call, (int)args[0], &sock, &reply))
 		return reply;
-	if (sends_by_itself(call, &sock))
+	if (alone && sends_nowhere_else(&sock))
 		return reply_alone();
 	return send_message(call, &sock, args[1], flags, &size);
 }

@@ -163,6 +163,7 @@ struct reply handle_mmap(struct call *call)
 {
 	AUTO_OBJECT struct object object = OBJECT_INIT;
 	const uint64_t *args = call->request.args;
+	const bool alone = tracee_is_alone(call);
 	struct reply reply;
 	int error;
 
@@ -173,7 +174,7 @@ struct reply handle_mmap(struct call *call)
 		return tracee_failed(call, error);
 	if (!mapping_permit(call, object.name, NULL, &reply))
 		return reply;
-	return tracee_is_alone(call) ? reply_alone() : reply_map();
+	return alone ? reply_alone() : reply_map();
 }
 
 /* mprotect, pkey_mprotect: of what stands there now, and is not code already. */

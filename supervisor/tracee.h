@@ -136,7 +136,8 @@ int proc_next_mapping(FILE *maps, struct proc_mapping *ret);
 
 /*
  * True when nobody can exchange the caller's descriptors while it waits: it has no other thread, and its
- * table of descriptors is no other process's. Not so of its memory, which may be shared.
+ * table of descriptors is no other process's. Not so of its memory, which may be shared. Asked before a
+ * descriptor is looked at: a thread may have exchanged it as the last that it did.
  */
 bool tracee_is_alone(const struct call *call);
 

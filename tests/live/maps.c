@@ -7,6 +7,7 @@
  *	memfd | tmpfile   what has no name, with FILE's contents
  *	memory            no file at all: private, shared, and of a thread
  *	swap              another thread exchanges FILE's descriptor for OTHER's
+ *	swap-last         the same, as the last that the thread does: the caller is alone then
  *	swap-memory       another thread exchanges what is mapped
  * Prints "mapped", or the errno's name. swap: how often OTHER's contents were mapped as code.
  */
@@ -32,6 +33,7 @@ struct swap {
 	int fd;
 	char *address;
 	char *good;
+	unsigned int delay;
 	pthread_barrier_t ready;
 };
 
@@ -140,6 +142,17 @@ static void *swap_descriptor(void *argument)
 	return NULL;
 }
 
+static void *swap_once(void *argument)
+{
+	struct swap *swap = argument;
+
+	for (volatile unsigned int i = 0; i < swap->delay; i++)
+		;
+	dup2(swap->fds[1], swap->fd);
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
 static void *swap_memory(void *argument)
 {
 	struct swap *swap = argument;
@@ -183,7 +196,26 @@ static int runs_other(const struct swap *swap)
 	return found;
 }
 
-/* In a process of its own, which may be killed for it: 1 when it won. */
+/* In a process of its own, as any that may be killed for it: 1 when it won. */
+static int try_last_swap(struct swap *swap)
+{
+	int good = swap->fds[0];
+	pthread_t thread;
+
+	for (unsigned int i = 0; i < 50; i++) {
+		dup2(good, swap->fd);
+		swap->delay = (unsigned int)(getpid() * 7919 + i * 104729) % 200000;
+		pthread_create(&thread, NULL, swap_once, swap);
+		swap->good = as_code(swap->fd);
+		if (swap->good != MAP_FAILED && is_other(swap->good))
+			return 1;
+		if (swap->good != MAP_FAILED)
+			munmap(swap->good, PAGE);
+		pthread_join(thread, NULL);
+	}
+	return 0;
+}
+
 static int try_swap(struct swap *swap, int in_memory)
 {
 	pthread_t thread;
@@ -207,8 +239,10 @@ static int try_swap(struct swap *swap, int in_memory)
 	return 0;
 }
 
-static int swap(char **argv, int in_memory)
+static int swap(char **argv)
 {
+	const int in_memory = !strcmp(argv[1], "swap-memory");
+	const int last = !strcmp(argv[1], "swap-last");
 	const long tries = argv[4] ? atol(argv[4]) : 10;
 	struct swap swap = {.fds = {open_file(argv[2]), open_file(argv[3])}};
 	long killed = 0;
@@ -221,7 +255,7 @@ static int swap(char **argv, int in_memory)
 		int status = 0;
 
 		if (pid == 0)
-			_exit(try_swap(&swap, in_memory));
+			_exit(last ? try_last_swap(&swap) : try_swap(&swap, in_memory));
 		if (pid < 0 || waitpid(pid, &status, 0) != pid)
 			return 1;
 		killed += WIFSIGNALED(status);
@@ -237,8 +271,8 @@ int main(int argc, char **argv)
 	const char *way = argc > 2 ? argv[1] : "";
 	int fd;
 
-	if (!strcmp(way, "swap") || !strcmp(way, "swap-memory"))
-		return argc > 3 ? swap(argv, way[4] == '-') : 99;
+	if (!strncmp(way, "swap", 4))
+		return argc > 3 ? swap(argv) : 99;
 	if (!strcmp(way, "memory"))
 		return memory();
 	fd = open_file(argv[2]);

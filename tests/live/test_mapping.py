@@ -219,7 +219,7 @@ def exchanged(t):
     good = put(t.outside + "/good", "good" + "x" * 5000)
     other = put(t.inside + "/other", "other" + "x" * 5000)
     tries = "2000" if LONG else "6"
-    for way in ("swap", "swap-memory"):
+    for way in ("swap", "swap-last", "swap-memory"):
         command = [t.program("maps"), way, good, other, tries]
         for _ in range(50):  # natively it comes to pass
             native = t.native(command[:-1] + ["50"])
