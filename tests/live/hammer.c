@@ -6,6 +6,7 @@
  * hammer forks N FOLDER           N processes at once, each a few calls
  * hammer threads N FOLDER         N threads at once, each a few calls
  * hammer bomb N FOLDER            N processes that fork and make calls, and do not end
+ * hammer thread-bomb N FOLDER     N threads of one process that make calls, and do not end
  * hammer fifo PATH restart|plain  opens a FIFO; an alarm comes, with SA_RESTART or without
  */
 #include <errno.h>
@@ -156,6 +157,25 @@ static int bomb(long count)
 	}
 }
 
+static int thread_bomb(long count)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	for (int sig = 1; sig < SIGRTMIN; sig++)
+		signal(sig, SIG_IGN);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 64 * 1024);
+	for (long i = 0; i < count; i++) {
+		if (pthread_create(&thread, &small, victim, (void *)i))
+			return 91;
+	}
+	printf("all\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 static void *short_thread(void *argument)
 {
 	char own[32];
@@ -218,6 +238,8 @@ int main(int argc, char **argv)
 		return threads(atol(argv[2]));
 	if (!strcmp(what, "bomb"))
 		return bomb(atol(argv[2]));
+	if (!strcmp(what, "thread-bomb"))
+		return thread_bomb(atol(argv[2]));
 	if (!strcmp(what, "fifo"))
 		return fifo(argv[2], !strcmp(argv[3], "restart"));
 	if (!strcmp(what, "victim")) {

@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from harness import LONG, Skip, check, children, equal, main, patient, test, wait_until
+from harness import LONG, Skip, check, children, equal, is_alive, main, patient, test, wait_until
 from slow_fs import SlowFolder
 
 
@@ -150,6 +150,43 @@ def bombs(t):
     check(time.monotonic() - began < limit + patient(6), "it took", time.monotonic() - began)
     equal(running(t.inside), [])
     t.validate(log)
+
+
+@test(once=True)
+def thread_bomb(t):
+    """Threads that do nothing but make calls, and heed no signal: the time limit holds, and none is left."""
+    count = 4000 if LONG else 100
+    limit = 30 if LONG else int(min(6, patient(2)))
+    line, log = t.command([t.program("hammer"), "thread-bomb", str(count), t.inside], t.wide(),
+                          options=("-q", "--timeout", str(limit)))
+    began = time.monotonic()
+    process = t.spawn(line)
+    try:
+        equal(process.stdout.readline(), "all\n")
+        tool = children(children(process.pid)[0])[0]
+        threads = len(os.listdir(f"/proc/{tool}/task"))
+        check(threads > count, "so few:", threads)
+        process.communicate(timeout=patient(60))
+    finally:
+        process.kill()
+        process.wait()
+    equal(process.returncode, 124)
+    check(time.monotonic() - began < limit + patient(6), "it took", time.monotonic() - began)
+    check(not is_alive(tool), "the tool lives on")
+    t.validate(log)
+
+
+@test
+def floods_starve_nobody(t):
+    """While a process makes calls as fast as it can from many threads, another one is answered."""
+    bomb = f"{t.program('hammer')} thread-bomb {200 if LONG else 32} {t.inside}"
+    script = (f"{bomb} & pid=$!; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do "
+              "echo $i > other; read line < other; done; echo served $line; kill -9 $pid; wait")
+    began = time.monotonic()
+    run = t.run(["/bin/sh", "-c", script], t.wide())
+    check("served 20\n" in run.out, run)
+    check(time.monotonic() - began < patient(10), "it took", time.monotonic() - began)
+    equal(run.blocked, [], run)
 
 
 @test
