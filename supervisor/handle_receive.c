@@ -7,15 +7,17 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "core/cleanup.h"
 #include "supervisor/handlers.h"
 #include "supervisor/net_name.h"
 #include "supervisor/pool.h"
+#include "supervisor/stats.h"
 #include "supervisor/tracee.h"
 
 /*
- * getpeername(2), recvfrom(2), recvmsg(2), where the policy has rules about names: there is nothing
+ * getpeername(2), recvfrom(2), recvmsg(2), recvmmsg(2), where the policy has rules about names: there is nothing
  * to decide, so that the kernel runs them; but for sockets that talk to another address than the
  * tool knows (net_peers.h), on which the one that it knows has to be shown.
  */
@@ -228,10 +230,12 @@ static int deliver(struct call *call, uint64_t ptr, const struct incoming *incom
 	return error;
 }
 
-static struct reply receive_message(struct call *call, const struct tool_socket *sock,
-				    struct incoming *incoming)
+/* The message for the msghdr at `ptr` of the caller. */
+static struct reply receive_message(struct call *call, const struct tool_socket *sock, uint64_t ptr,
+				    int flags)
 {
-	const uint64_t ptr = call->request.args[1];
+	__attribute__((cleanup(incoming_release))) struct incoming taken = {.parts = NULL};
+	struct incoming *incoming = &taken;
 	struct reply reply;
 	struct iovec part;
 	struct msghdr header;
@@ -253,7 +257,7 @@ static struct reply receive_message(struct call *call, const struct tool_socket 
 		.msg_control = incoming->given.msg_controllen ? incoming->control : NULL,
 		.msg_controllen = incoming->given.msg_controllen,
 	};
-	if (!receive(call, sock, &header, (int)call->request.args[2], &len, &reply))
+	if (!receive(call, sock, &header, flags, &len, &reply))
 		return reply;
 	error = deliver(call, ptr, incoming, &header, len);
 	return error < 0 ? tracee_failed(call, error) : reply_value((int64_t)len);
@@ -262,12 +266,87 @@ static struct reply receive_message(struct call *call, const struct tool_socket 
 struct reply handle_recvmsg(struct call *call)
 {
 	AUTO_SOCKET struct tool_socket sock = TOOL_SOCKET_INIT;
-	struct incoming incoming = {.parts = NULL};
-	struct reply reply;
+	const uint64_t *args = call->request.args;
 
-	if (!take_disguised(call, (int)call->request.args[0], &sock) || sock.type != SOCK_DGRAM)
+	if (!take_disguised(call, (int)args[0], &sock) || sock.type != SOCK_DGRAM)
 		return reply_continue(call);
-	reply = receive_message(call, &sock, &incoming);
-	incoming_release(&incoming);
-	return reply;
+	return receive_message(call, &sock, args[1], (int)args[2]);
+}
+
+/* --------------------------------------------------------------------- recvmmsg */
+
+/* Reads how long to go on. False: answer with *ret. */
+static bool read_timeout(struct call *call, uint64_t ptr, uint64_t *ret_end, struct reply *ret)
+{
+	struct timespec timeout;
+	int error;
+
+	*ret_end = UINT64_MAX;
+	if (!ptr)
+		return true;
+	error = tracee_read(call, ptr, &timeout, sizeof(timeout));
+	if (error < 0) {
+		*ret = tracee_failed(call, error);
+		return false;
+	}
+	*ret = reply_error(EINVAL);
+	if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || timeout.tv_nsec >= 1000000000)
+		return false;
+	if (timeout.tv_sec < INT_MAX)
+		*ret_end = stats_now() + (uint64_t)timeout.tv_sec * 1000000000 +
+			   (uint64_t)timeout.tv_nsec;
+	return true;
+}
+
+/* What is left of the time: the caller is told. */
+static int write_timeout(struct call *call, uint64_t ptr, uint64_t end)
+{
+	const uint64_t now = stats_now();
+	const uint64_t left = end > now ? end - now : 0;
+	const struct timespec rest = {
+		.tv_sec = (time_t)(left / 1000000000),
+		.tv_nsec = (long)(left % 1000000000),
+	};
+
+	return ptr && end != UINT64_MAX ? tracee_write(call, ptr, &rest, sizeof(rest)) : 0;
+}
+
+/* do_recvmmsg(): an error is told only when nothing came before it, and the time is looked at only after
+ * each message. */
+struct reply handle_recvmmsg(struct call *call)
+{
+	AUTO_SOCKET struct tool_socket sock = TOOL_SOCKET_INIT;
+	const uint64_t *args = call->request.args;
+	const unsigned int given = (unsigned int)args[2];
+	const unsigned int count = given < IOV_MAX ? given : IOV_MAX;
+	struct reply reply = reply_value(0);
+	int flags = (int)args[3];
+	unsigned int done = 0;
+	uint64_t end;
+
+	if (!take_disguised(call, (int)args[0], &sock) || sock.type != SOCK_DGRAM)
+		return reply_continue(call);
+	if (!read_timeout(call, args[4], &end, &reply))
+		return reply;
+	while (done < count && (done == 0 || stats_now() < end)) {
+		const uint64_t header = args[1] + done * sizeof(struct mmsghdr);
+		unsigned int len;
+		int error;
+
+		reply = receive_message(call, &sock, header, flags & ~MSG_WAITFORONE);
+		if (reply.kind != REPLY_VALUE)
+			break;
+		len = (unsigned int)reply.value;
+		error = tracee_write(call, header + offsetof(struct mmsghdr, msg_len), &len,
+				     sizeof(len));
+		if (error < 0) {
+			reply = tracee_failed(call, error);
+			break;
+		}
+		done++;
+		flags |= flags & MSG_WAITFORONE ? MSG_DONTWAIT : 0;
+	}
+	if (done == 0 || reply.kind == REPLY_NONE)
+		return reply;
+	return write_timeout(call, args[4], end) < 0 ? reply_error(EFAULT) : reply_value(done);
 }

@@ -9,7 +9,7 @@
 
 /*
  * Sockets of the tool that talk to another address than the one that the tool used: which address
- * stands for which, so that getpeername(2), recvfrom(2) and recvmsg(2) show the one that it knows.
+ * stands for which, so that getpeername(2), recvfrom(2), recvmsg(2) and recvmmsg(2) show the one that it knows.
  * A socket is known by its cookie (SO_COOKIE), which is never used again. What was used longest ago
  * is forgotten beyond NET_PEERS_MAX sockets; the tool is then shown the real address. Any thread
  * may call.

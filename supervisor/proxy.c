@@ -104,12 +104,12 @@ static void drop(struct proxy *proxy, struct client *client)
 
 static void free_gone(struct proxy *proxy)
 {
-	struct client *client;
-	struct client *next;
+	while (proxy->gone) {
+		struct client *client = proxy->gone;
 
-	DL_FOREACH_SAFE(proxy->gone, client, next)
+		DL_DELETE(proxy->gone, client);
 		free(client);
-	proxy->gone = NULL;
+	}
 }
 
 /* What comes anew is told once: what is there is only looked at until the request is whole. */

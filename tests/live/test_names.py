@@ -477,6 +477,32 @@ def nothing_leaves(b):
           len(records), "records:", records[:3], b.asked)
 
 
+# Two messages at once, the second without a wait; a timeout that is used up in part; an error.
+RECVMMSG = '''import ctypes, os, socket, time
+class iovec(ctypes.Structure): _fields_ = [("base", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+class mmsghdr(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.POINTER(iovec)),
+                ("iovlen", ctypes.c_size_t), ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t),
+                ("flags", ctypes.c_long), ("len", ctypes.c_uint)]
+libc = ctypes.CDLL(None, use_errno=True)
+a = socket.gethostbyname("%s"); s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in (b"1", b"2"): s.sendto(i, (a, 5000))
+time.sleep(0.2)
+heads = (mmsghdr * 3)(); names = [ctypes.create_string_buffer(16) for _ in heads]
+data = [ctypes.create_string_buffer(32) for _ in heads]; parts = [(iovec * 1)() for _ in heads]
+for h, n, d, p in zip(heads, names, data, parts):
+    p[0].base = ctypes.cast(d, ctypes.c_char_p); p[0].len = 32
+    h.name = ctypes.addressof(n); h.namelen = 16; h.iov = p; h.iovlen = 1
+rest = (ctypes.c_long * 2)(9, 0)
+count = libc.recvmmsg(s.fileno(), heads, 3, 0x10000, rest)
+peer = socket.inet_aton(a)
+print([(data[i].raw[:heads[i].len], names[i].raw[4:8] == peer) for i in range(count)], count, rest[0] == 8)
+print(libc.recvmmsg(s.fileno(), heads, 3, 0x40, None), ctypes.get_errno() == 11)
+print(libc.recvmmsg(s.fileno(), heads, 3, 0x40, (ctypes.c_long * 2)(-1, 0)), ctypes.get_errno() == 22)
+print(libc.recvmmsg(s.fileno(), heads, 0, 0x40, None), libc.recvmmsg(s.fileno(), None, 1, 0x40, None) == -1)
+s.sendto(b"3", (a, 5000)); time.sleep(0.1); print(libc.recvmmsg(s.fileno(), None, 1, 0x40, None))'''
+
+
 @test
 def datagrams_by_name(b):
     code = '''import socket
@@ -485,6 +511,7 @@ for i in range(2):
     s.sendto(b"one", a); d, p = s.recvfrom(100); print(d, p[0] == socket.gethostbyname(a[0]), p[1])
 s.connect(a); s.send(b"two"); print(s.recv(100), s.getpeername()[1])'''
     b.same(python(code), "b'echo one' True 5000")
+    b.same(python(RECVMMSG % "good.example"), "[(b'echo 1', True), (b'echo 2', True)] 2 True")
     count = b.datagrams
     code = '''import socket, time
 a = socket.gethostbyname("alias.example" if %d else "two.example")
