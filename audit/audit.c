@@ -28,6 +28,8 @@ struct audit {
 	pthread_mutex_t lock; /* of what follows */
 	struct record_counts counts;
 	struct blocked_set blocked;
+	struct audit_library library;
+	bool has_library;
 
 	atomic_int error; /* the first error, negative; set after `failure` */
 	char failure[512];
@@ -168,10 +170,17 @@ int audit_write_start(struct audit *audit, const struct audit_start *start)
 	return 0;
 }
 
+void audit_set_library(struct audit *audit, const struct audit_library *library)
+{
+	audit->library = *library;
+	audit->has_library = true;
+}
+
 int audit_write_end(struct audit *audit, int exit_code, uint64_t duration_ns)
 {
 	for (size_t i = 0; i < audit->output_count; i++) {
-		int r = output_end(&audit->outputs[i], exit_code, duration_ns);
+		int r = output_end(&audit->outputs[i], audit->has_library ? &audit->library : NULL,
+				   exit_code, duration_ns);
 
 		if (r < 0)
 			fail(audit, &audit->outputs[i], r);

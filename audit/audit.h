@@ -28,6 +28,7 @@ enum audit_event {
 	EVENT_REWRITTEN,
 	EVENT_EXEC,
 	EVENT_EXIT,
+	EVENT_REPORTED, /* by the preload library within the tool: its own word */
 	EVENT_LIMIT,
 	EVENT_END,
 	EVENT_COUNT,
@@ -106,6 +107,7 @@ struct audit_record {
 	size_t stack_count;      /* 0: not taken, or not to be told */
 	const char *exe_sha256;  /* of the file that was executed */
 	const struct audit_exit *exit;
+	const char *function;    /* of a library that was called, for EVENT_REPORTED; args: its texts */
 	const char *detail;      /* free words: "limit wall", "exec verification failed" */
 	const char *remedy;      /* policy line that would allow it: for the summary
 				    (audit_blocked_list()), not written to the log */
@@ -122,6 +124,14 @@ struct audit_start {
 	} *policies;
 	size_t policy_count;
 	bool observe;
+	const char *library; /* what the preload library tells of: "events", "http"; NULL: it is not used */
+};
+
+/* What came of the preload library, for the `end` record. */
+struct audit_library {
+	uint64_t received;  /* messages */
+	uint64_t malformed; /* of them: not such as the library sends */
+	uint64_t dropped;   /* of them: more than are recorded in a second */
 };
 
 struct audit_config {
@@ -165,7 +175,7 @@ int audit_write_start(struct audit *audit, const struct audit_start *start);
  * survives the death of this process. Does nothing, and returns 0, when the
  * level does not ask for the event. A target that is slow is waited for, and
  * nobody but the writers of records with it; but a record of what was not
- * refused (allowed, rewritten, exec, exit) is dropped from that target, and
+ * refused (allowed, rewritten, exec, exit, reported) is dropped from that target, and
  * counted, when it takes nothing (see output_record()).
  * Returns a negative errno when the record could not be written (or the log
  * file is no longer where it was, -ESTALE); from then on every call fails with
@@ -173,6 +183,9 @@ int audit_write_start(struct audit *audit, const struct audit_start *start);
  * one of these: with this record, a file has reached its limit.
  */
 int audit_write(struct audit *audit, const struct audit_record *record);
+
+/* For the `end` record; without, nothing is said there. Before audit_write_end(). */
+void audit_set_library(struct audit *audit, const struct audit_library *library);
 
 /*
  * Writes the `end` record: counts by event, decision and class, records

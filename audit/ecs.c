@@ -17,6 +17,7 @@ static const struct mapping {
 	{"end", "", "", "process", "end"},
 	{"exit", "", "", "process", "end"},
 	{"limit", "", "", "process", "info"},
+	{"reported", "", "", "process", "info"},
 	{"", "file", "create", "file", "creation"},
 	{"", "file", "delete", "file", "deletion"},
 	{"", "file", "read", "file", "access"},
@@ -129,7 +130,7 @@ static json_t *own_fields(const json_t *record)
 {
 	static const char *const fields[] = {
 		"session", "event", "class", "syscall", "arg", "to",      "flags",  "args", "decision",
-		"stack",   "prev",  "hash",  "counts",  "log", "command", "dropped", "usage",
+		"stack",   "prev",  "hash",  "counts",  "log", "command", "dropped", "usage", "source", "function",
 	};
 
 	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));

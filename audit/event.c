@@ -11,6 +11,7 @@ const char *audit_event_name(enum audit_event event)
 		[EVENT_REWRITTEN] = "rewritten",
 		[EVENT_EXEC] = "exec",
 		[EVENT_EXIT] = "exit",
+		[EVENT_REPORTED] = "reported",
 		[EVENT_LIMIT] = "limit",
 		[EVENT_END] = "end",
 	};
@@ -35,6 +36,7 @@ bool audit_level_wants(enum audit_level level, enum audit_event event)
 	case EVENT_START:
 	case EVENT_BLOCKED:
 	case EVENT_WOULD_BLOCK:
+	case EVENT_REPORTED:
 	case EVENT_LIMIT:
 	case EVENT_END:
 		return true;

@@ -27,6 +27,7 @@ static const struct mapping {
 	{"end", "", "", CLASS_UID_PROCESS, 2, "Terminate"},
 	{"exit", "", "", CLASS_UID_PROCESS, 2, "Terminate"},
 	{"limit", "", "", CLASS_UID_PROCESS, ACTIVITY_OTHER, "Limit"},
+	{"reported", "", "", CLASS_UID_PROCESS, ACTIVITY_OTHER, "Report"},
 	{"", "file", "create", CLASS_UID_FILE, 1, "Create"},
 	{"", "file", "read", CLASS_UID_FILE, 2, "Read"},
 	{"", "file", "modify", CLASS_UID_FILE, 3, "Update"},
@@ -265,7 +266,7 @@ static json_t *unmapped(const json_t *record)
 {
 	static const char *const fields[] = {
 		"event", "syscall", "arg",  "to",   "flags", "exec_id", "parent_exec_id",
-		"stack", "counts",  "prev", "hash", "usage",
+		"stack", "counts",  "prev", "hash", "usage", "source",  "function", "args",
 	};
 
 	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));

@@ -71,7 +71,7 @@ static void put_heading(struct output *output)
 static bool may_be_dropped(enum audit_event event)
 {
 	return event == EVENT_ALLOWED || event == EVENT_REWRITTEN || event == EVENT_EXEC ||
-	       event == EVENT_EXIT;
+	       event == EVENT_EXIT || event == EVENT_REPORTED;
 }
 
 /* True when there has been time for another signature. */
@@ -249,7 +249,8 @@ int output_start(struct output *output, const struct audit_start *start)
 	return r;
 }
 
-int output_end(struct output *output, int exit_code, uint64_t duration_ns)
+int output_end(struct output *output, const struct audit_library *library, int exit_code,
+	       uint64_t duration_ns)
 {
 	const struct sink_note note = {.session = output->session, .event = "end"};
 	int r;
@@ -259,7 +260,7 @@ int output_end(struct output *output, int exit_code, uint64_t duration_ns)
 	if (r == 0 || r == -EDQUOT) {
 		put_heading(output);
 		record_write_end(&output->line, &output->counts, atomic_load(&output->dropped),
-				 exit_code, duration_ns);
+				 library, exit_code, duration_ns);
 		if (write_line(output, &note, false) < 0)
 			r = output->error;
 	}

@@ -70,6 +70,7 @@ int output_record(struct output *output, const struct audit_record *record);
 int output_start(struct output *output, const struct audit_start *start);
 
 /* Also behind a limit; nothing, and the error, where a write failed. */
-int output_end(struct output *output, int exit_code, uint64_t duration_ns);
+int output_end(struct output *output, const struct audit_library *library, int exit_code,
+	       uint64_t duration_ns);
 
 #endif

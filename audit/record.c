@@ -21,6 +21,7 @@ bool record_is_call(enum audit_event event)
 		return true;
 	case EVENT_START:
 	case EVENT_EXIT:
+	case EVENT_REPORTED:
 	case EVENT_LIMIT:
 	case EVENT_END:
 	case EVENT_COUNT:
@@ -164,6 +165,9 @@ void record_write(struct emitter *out, const struct audit_record *record)
 		put_words(out, "class", access_class_name(record->class));
 		put_words(out, "op", access_op_name(record->op));
 	}
+	if (record->event == EVENT_REPORTED)
+		put_words(out, "source", "preload");
+	put_words(out, "function", record->function);
 	put_words(out, "syscall", record->syscall);
 	if (record->arg && arg_len == 0)
 		arg_len = strlen(record->arg);
@@ -219,6 +223,7 @@ void record_write_start(struct emitter *out, const struct audit_start *start,
 	put_words(out, "log", audit_level_name(level));
 	emit_key(out, "observe");
 	emit_bool(out, start->observe);
+	put_words(out, "library", start->library);
 	put_words(out, "public_key", public_key);
 }
 
@@ -231,8 +236,20 @@ void record_count(struct record_counts *counts, const struct audit_record *recor
 	}
 }
 
+static void put_library(struct emitter *out, const struct audit_library *library)
+{
+	if (!library)
+		return;
+	emit_key(out, "preload");
+	emit_open(out, '{');
+	put_number(out, "received", library->received);
+	put_number(out, "malformed", library->malformed);
+	put_number(out, "dropped", library->dropped);
+	emit_close(out, '}');
+}
+
 void record_write_end(struct emitter *out, const struct record_counts *counts, uint64_t dropped,
-		      int exit_code, uint64_t duration_ns)
+		      const struct audit_library *library, int exit_code, uint64_t duration_ns)
 {
 	put_words(out, "event", audit_event_name(EVENT_END));
 	if (dropped)
@@ -262,4 +279,5 @@ void record_write_end(struct emitter *out, const struct record_counts *counts, u
 	emit_close(out, '}');
 	emit_close(out, '}');
 	put_number(out, "dropped", dropped);
+	put_library(out, library);
 }

@@ -37,7 +37,8 @@ struct record_counts {
 };
 
 void record_count(struct record_counts *counts, const struct audit_record *record);
+/* `library`: NULL, as it was not used. */
 void record_write_end(struct emitter *out, const struct record_counts *counts, uint64_t dropped,
-		      int exit_code, uint64_t duration_ns);
+		      const struct audit_library *library, int exit_code, uint64_t duration_ns);
 
 #endif

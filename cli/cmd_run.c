@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/log_key.h"
 #include "cli/metrics_server.h"
+#include "cli/preload_files.h"
 #include "cli/run_metrics.h"
 #include "cli/run_options.h"
 #include "cli/run_result.h"
@@ -160,10 +161,12 @@ struct plan {
 	char **environment;   /* as policy_environment() gave it */
 	char **tool_environment; /* the same, and the session's id */
 	char *session_variable;
+	struct preload_files preload;
 };
 
 static void plan_release(struct plan *plan)
 {
+	preload_files_free(&plan->preload);
 	free(plan->tool_environment);
 	free(plan->session_variable);
 	policy_environment_free(plan->environment);
@@ -253,6 +256,17 @@ static int open_outputs(const struct run_options *run_options, const struct plan
 	return atomic_file_open(&results[1], own, err);
 }
 
+/* The library that the options or the policy ask for. */
+static int plan_preload(const struct run_options *run_options, struct plan *plan, struct error *err)
+{
+	enum policy_library wanted = policy_observes_library(plan->policy);
+
+	if (run_options->library > wanted)
+		wanted = run_options->library;
+	return wanted == LIBRARY_NOT ? 0
+				     : preload_files_find(wanted == LIBRARY_HTTP, &plan->preload, err);
+}
+
 static int run(const struct run_options *run_options, char **command)
 {
 	AUTO_PLAN struct plan plan = {0};
@@ -292,7 +306,7 @@ static int run(const struct run_options *run_options, char **command)
 	if (!plan.program)
 		return not_found(command[0]);
 	if (plan_session(&plan, run_options->audit_count == 0, &err) < 0 ||
-	    plan_environment(&plan, &err) < 0 || open_outputs(run_options, &plan, &err) < 0) {
+	    plan_environment(&plan, &err) < 0 || plan_preload(run_options, &plan, &err) < 0 || open_outputs(run_options, &plan, &err) < 0) {
 		say("failed:", err.message);
 		return EXIT_PROCTOR_FAILED;
 	}
@@ -313,6 +327,8 @@ static int run(const struct run_options *run_options, char **command)
 		private_files[private_count++] = metrics.path;
 	config.private_files = private_files;
 	config.program = plan.program;
+	if (plan.preload.files[0])
+		config.library_files = (const char *const *)plan.preload.files;
 	config.environment = plan.tool_environment;
 	config.state_folder = plan.state_folder;
 	config.key_file = plan.key_file;

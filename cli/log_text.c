@@ -102,6 +102,15 @@ static void put_call(FILE *out, const json_t *record)
 	put_reason(out, record);
 }
 
+/* What a function of a library was given. */
+static void put_function(FILE *out, const json_t *record)
+{
+	AUTO_FREE char *args = export_words(json_object_get(record, "args"));
+
+	put(out, " ", export_text(record, "function"), 32);
+	put(out, " ", args, NAME_MAX_SHOWN);
+}
+
 static void put_actor(FILE *out, const json_t *record)
 {
 	if (!json_object_get(record, "exec_id"))
@@ -176,6 +185,8 @@ void log_text_print(FILE *out, const json_t *record, bool colour, bool verbose)
 	put_event(out, event ? event : "?", colour);
 	if (export_text(record, "class"))
 		put_call(out, record);
+	else if (export_text(record, "function"))
+		put_function(out, record);
 	else
 		put(out, ": ", export_text(record, "detail"), WORDS_MAX_SHOWN);
 	put_run(out, record);

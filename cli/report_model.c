@@ -191,6 +191,8 @@ static void add_event(struct report *report, const json_t *record, const char *e
 		      unsigned int process)
 {
 	struct report_process *owner = process ? &report->processes[process - 1] : NULL;
+	const char *function = export_text(record, "function");
+	AUTO_FREE char *args = function ? export_words(json_object_get(record, "args")) : NULL;
 
 	if (report->event_count == REPORT_EVENTS_MAX) {
 		report->left_out++;
@@ -199,8 +201,8 @@ static void add_event(struct report *report, const json_t *record, const char *e
 	*PUSH(report->events, report->event_count) = (struct report_event){
 		.ms = export_time_ms(record),
 		.event = string_of(report, event),
-		.op = string_of(report, export_text(record, "op")),
-		.target = string_of(report, target_of(record)),
+		.op = string_of(report, function ? function : export_text(record, "op")),
+		.target = string_of(report, function ? args : target_of(record)),
 		.rule = string_of(report,
 				  export_text(json_object_get(record, "rule"), "source")),
 		.process = process,

@@ -15,6 +15,7 @@
 enum {
 	OPTION_LOG = 256,
 	OPTION_OBSERVE,
+	OPTION_OBSERVE_LIB,
 	OPTION_TIMEOUT,
 	OPTION_STATS,
 	OPTION_ROTATE,
@@ -36,6 +37,7 @@ static const struct option options[] = {
 	{"log", required_argument, NULL, OPTION_LOG},
 	{"log-limit", required_argument, NULL, OPTION_LOG_LIMIT},
 	{"observe", no_argument, NULL, OPTION_OBSERVE},
+	{"observe-lib", optional_argument, NULL, OPTION_OBSERVE_LIB},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"result", required_argument, NULL, OPTION_RESULT},
 	{"stack", no_argument, NULL, OPTION_STACK},
@@ -65,6 +67,9 @@ static const char help_text[] =
 	"      --log LEVEL      blocked (default), rewritten, or all mediated calls\n"
 	"      --observe        refuse nothing that the policy is asked about; log what would\n"
 	"                       have been blocked\n"
+	"      --observe-lib    also log what COMMAND asks of libraries (getenv of secrets,\n"
+	"                       getaddrinfo, dlopen, system, popen), by a library within it;\n"
+	"                       --observe-lib=http: and start lines of HTTP within TLS\n"
 	"      --timeout D      end the run after D: 90, 60s, 5m\n"
 	"      --result FILE    write what came of the run as one JSON object; standard output and\n"
 	"                       error of COMMAND are pipes then, and kept in it up to 64 KiB each\n"
@@ -181,6 +186,11 @@ static int take_option(int option, struct run_options *ret)
 		return 0;
 	case OPTION_OBSERVE:
 		ret->observe = true;
+		return 0;
+	case OPTION_OBSERVE_LIB:
+		if (optarg && strcmp(optarg, "http") != 0)
+			return usage_error("run", "--observe-lib takes nothing or http, not '%s'", optarg);
+		ret->library = optarg ? LIBRARY_HTTP : LIBRARY_EVENTS;
 		return 0;
 	case OPTION_TIMEOUT:
 		if (policy_parse_duration(optarg, &ret->timeout_ns) < 0 || ret->timeout_ns == 0)

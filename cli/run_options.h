@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "audit/audit.h"
+#include "policy/policy.h"
 
 /* The options of `proctor run`. Strings are argv's. */
 struct run_options {
@@ -24,6 +25,7 @@ struct run_options {
 	const char *metrics;
 	const char *metrics_listen;
 	bool observe;
+	enum policy_library library;
 	bool no_stacks;
 	bool stats;
 	bool quiet;

@@ -219,8 +219,13 @@ enum policy_rollback policy_rollback(const struct policy *policy);
 /* network.proxy */
 bool policy_offers_proxy(const struct policy *policy);
 
-/* observe.library */
-bool policy_observes_library(const struct policy *policy);
+/* observe.library: what the preload library is to tell of. */
+enum policy_library {
+	LIBRARY_NOT,
+	LIBRARY_EVENTS,
+	LIBRARY_HTTP, /* and start lines of HTTP */
+};
+enum policy_library policy_observes_library(const struct policy *policy);
 
 /* ------------------------------------------------------------------------------ and their like */
 

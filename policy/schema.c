@@ -8,6 +8,7 @@
 static const char *const on_block_words[] = {"deny", "kill", NULL};
 static const char *const rollback_words[] = {"never", "on-failure", "always", NULL};
 static const char *const boolean_words[] = {"false", "true", NULL};
+static const char *const library_words[] = {"false", "true", "http", NULL};
 
 const struct key policy_keys[] = {
 	{NULL, "version", parse_version, .early = true},
@@ -55,8 +56,8 @@ const struct key policy_keys[] = {
 	 .setting = offsetof(struct policy, on_block)},
 	{NULL, "rollback", parse_choice, .words = rollback_words,
 	 .setting = offsetof(struct policy, rollback), .pending = true},
-	{"observe", "library", parse_choice, .words = boolean_words,
-	 .setting = offsetof(struct policy, observe_library), .pending = true},
+	{"observe", "library", parse_choice, .words = library_words,
+	 .setting = offsetof(struct policy, observe_library)},
 };
 const size_t policy_key_count = sizeof(policy_keys) / sizeof(policy_keys[0]);
 

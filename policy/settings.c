@@ -23,7 +23,7 @@ bool policy_offers_proxy(const struct policy *policy)
 	return policy->proxy;
 }
 
-bool policy_observes_library(const struct policy *policy)
+enum policy_library policy_observes_library(const struct policy *policy)
 {
-	return policy->observe_library;
+	return (enum policy_library)policy->observe_library;
 }

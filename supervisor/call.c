@@ -9,6 +9,7 @@
 
 #include "supervisor/call_rules.h"
 #include "supervisor/kernel_abi.h"
+#include "supervisor/library.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
@@ -119,6 +120,13 @@ static bool is_ours_still(struct session *session)
 	return false;
 }
 
+/* No call of the tool's: what speaks is our own library, or pretends to. */
+static bool is_library_message(const struct call *call)
+{
+	return call->session->library && call->row->trap == TRAP_REPORT &&
+	       library_is_message(call->request.args);
+}
+
 /* `syscalls` of the policy. True: refused by it, *ret the reply. What is ours still, before the tool's
  * first exec, is not asked about. */
 static bool denied_by_rule(struct call *call, struct reply *ret)
@@ -152,7 +160,7 @@ struct reply call_handle(struct call *call)
 	call->row = syscall_row(request->nr);
 	if (!call->row)
 		return call_refuse(call, &unknown, ENOSYS, "not in the table of known calls");
-	if (call->session->call_rules && denied_by_rule(call, &refused))
+	if (call->session->call_rules && !is_library_message(call) && denied_by_rule(call, &refused))
 		return refused;
 	return call->row->handler ? call->row->handler(call) : reply_continue(call);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "supervisor/library.h"
 #include "supervisor/session.h"
 #include "supervisor/tracee.h"
 
@@ -134,6 +135,16 @@ static bool parse(struct stack *stack)
 	return true;
 }
 
+/* AT_BASE is where the dynamic loader is. */
+static bool has_loader(const struct stack *stack)
+{
+	for (size_t at = stack->auxiliary; at + 1 < stack->end; at += 2) {
+		if (word(stack, at) == AT_BASE)
+			return word(stack, at + 1) != 0;
+	}
+	return false;
+}
+
 static bool started_with(const struct session *session, const char *entry)
 {
 	for (char *const *given = session->environment; given && *given; given++) {
@@ -165,6 +176,71 @@ static bool stays(const struct session *session, bool rules, const char *entry)
 	       policy_keeps_variable(session->policy, entry);
 }
 
+static const char preload_name[] = "LD_PRELOAD=";
+
+/*
+ * Of an LD_PRELOAD, what is not the preload library; that is given anew to each image that has a
+ * dynamic loader. The last one counts, as for the loader.
+ */
+static int take_preload(struct call *call, bool rules, const char *entry, const char *path,
+			char **own)
+{
+	AUTO_FREE char *rest = strdup(entry);
+
+	if (!rest)
+		return -ENOMEM;
+	library_strip(call->session->library, rest + strlen(preload_name));
+	if (!rest[strlen(preload_name)])
+		return 0;
+	if (!stays(call->session, rules, rest)) {
+		call_record_dropped(call, path, rest);
+		return 0;
+	}
+	free(*own);
+	*own = TAKE_PTR(rest);
+	return 0;
+}
+
+/* *own: what of them stays, NULL: nothing (free()). */
+static int take_preloads(struct call *call, const struct stack *stack, bool rules, const char *path,
+			 char **own)
+{
+	int error = 0;
+
+	for (size_t at = stack->environment; error == 0 && at + 1 < stack->auxiliary; at++) {
+		const char *entry = string_at(stack, word(stack, at));
+
+		if (!strncmp(entry, preload_name, strlen(preload_name)))
+			error = take_preload(call, rules, entry, path, own);
+	}
+	return error;
+}
+
+/* What has become of LD_PRELOAD. *ret: the variable that the image is given (free()); NULL: none. */
+static int make_preload(struct call *call, const struct stack *stack, bool rules, const char *path,
+			char **ret)
+{
+	const struct session *session = call->session;
+	AUTO_FREE char *own = NULL;
+	const char *const *wanted;
+	size_t count = 0;
+	int error = take_preloads(call, stack, rules, path, &own);
+
+	wanted = rules ? policy_set_variables(session->policy, &count) : NULL;
+	for (size_t i = 0; error == 0 && !own && i < count; i++) {
+		if (!strncmp(wanted[i], preload_name, strlen(preload_name)))
+			own = strdup(wanted[i]);
+	}
+	if (error < 0)
+		return error;
+	if (!has_loader(stack)) {
+		*ret = TAKE_PTR(own);
+		return 0;
+	}
+	*ret = library_variable(session->library, own ? own + strlen(preload_name) : "");
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* Takes what does not stay out of the copy. Returns how many variables. */
 static size_t drop(struct call *call, struct stack *stack, bool rules, const char *path)
 {
@@ -176,11 +252,14 @@ static size_t drop(struct call *call, struct stack *stack, bool rules, const cha
 		const uint64_t address = word(stack, at);
 		char *entry = string_at(stack, address);
 
-		if (stays(call->session, rules, entry)) {
+		const bool anew = call->session->library &&
+				  !strncmp(entry, preload_name, strlen(preload_name));
+
+		if (!anew && stays(call->session, rules, entry)) {
 			set_word(stack, put++, address);
 			continue;
 		}
-		if (steers_loader(entry))
+		if (!anew && steers_loader(entry))
 			call_record_dropped(call, path, entry);
 		/* /proc/PID/environ shows the place. */
 		memset(entry, 0, strlen(entry));
@@ -251,19 +330,25 @@ static int add(pid_t pid, const struct stack *stack, const char *const *missing,
 	return 0;
 }
 
-static int set(const struct session *session, pid_t pid, const struct stack *stack)
+/* `preload`: the LD_PRELOAD that is given besides, and instead of another. NULL: none. */
+static int set(const struct session *session, pid_t pid, const struct stack *stack, bool rules,
+	       const char *preload)
 {
 	size_t count = 0;
 	size_t missing_count = 0;
-	const char *const *wanted = policy_set_variables(session->policy, &count);
-	AUTO_FREE const char **missing = calloc(count + 1, sizeof(*missing));
+	const char *const *wanted = rules ? policy_set_variables(session->policy, &count) : NULL;
+	AUTO_FREE const char **missing = calloc(count + 2, sizeof(*missing));
 
 	if (!missing)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
+		if (preload && !strncmp(wanted[i], preload_name, strlen(preload_name)))
+			continue;
 		if (!has_variable(stack, wanted[i]))
 			missing[missing_count++] = wanted[i];
 	}
+	if (preload)
+		missing[missing_count++] = preload;
 	return missing_count ? add(pid, stack, missing, missing_count) : 0;
 }
 
@@ -272,6 +357,7 @@ int exec_environment_apply(struct call *call, pid_t pid, const char *path)
 	const bool rules = exec_environment_has_rules(call->session);
 	struct stack stack = {.bytes = NULL};
 	AUTO_FREE char *owned = NULL;
+	AUTO_FREE char *preload = NULL;
 	size_t pages = FIRST_PAGES;
 	uint64_t pointer;
 	int error;
@@ -289,11 +375,13 @@ int exec_environment_apply(struct call *call, pid_t pid, const char *path)
 		error = pages > STACK_PAGES_MAX * 8 ? -E2BIG : read_stack(pid, pointer, pages, &stack);
 	}
 	owned = stack.bytes;
+	if (error == 0 && call->session->library)
+		error = make_preload(call, &stack, rules, path, &preload);
 	if (error < 0)
 		return error;
 	if (drop(call, &stack, rules, path))
 		error = write_bytes(pid, stack.address, stack.bytes, stack.len);
-	if (error == 0 && rules)
-		error = set(call->session, pid, &stack);
+	if (error == 0 && (rules || preload))
+		error = set(call->session, pid, &stack, rules, preload);
 	return error;
 }

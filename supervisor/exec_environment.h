@@ -15,7 +15,8 @@ bool exec_environment_has_rules(const struct session *session);
 /*
  * At the exec event of process `pid`, which the calling thread traces. Drops and sets what the
  * policy says, and drops LD_PRELOAD, LD_AUDIT and LD_LIBRARY_PATH unless the policy keeps or sets
- * them, or the tool was started with that very value. `path` names the program, for the record.
+ * them, or the tool was started with that very value. Where the preload library is used, a program with
+ * a dynamic loader gets it in LD_PRELOAD, in front of what stays of that. `path` names the program, for the record.
  * Returns 0 or a negative errno: then the process must not go on.
  */
 int exec_environment_apply(struct call *call, pid_t pid, const char *path);

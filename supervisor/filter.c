@@ -80,6 +80,8 @@ bool filter_passes(const struct sensitivity *sensitive, const struct syscall_row
 		return !sensitive->processes;
 	case TRAP_DISK:
 		return !sensitive->disk;
+	case TRAP_REPORT:
+		return !sensitive->library;
 	default:
 		return false;
 	}
@@ -148,6 +150,7 @@ static int add_row(scmp_filter_ctx context, const struct sensitivity *sensitive,
 	case TRAP_OPENAT2:
 	case TRAP_PRCTL:
 	case TRAP_READ:
+	case TRAP_REPORT:
 	case TRAP_ROOT:
 	case TRAP_SOCKOPT:
 		return 0;

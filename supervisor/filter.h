@@ -23,6 +23,7 @@ struct sensitivity {
 	bool observe; /* nothing is refused by rule */
 	bool disguise; /* a socket may have another peer than the tool is shown */
 	bool processes; /* their number is limited, or each is logged */
+	bool library; /* the preload library speaks */
 	bool disk; /* how much of it is used is limited */
 };
 

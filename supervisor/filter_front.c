@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
+#include "preload/abi.h"
 #include "supervisor/kernel_abi.h"
 #include "supervisor/table.h"
 
@@ -81,6 +82,7 @@ static const unsigned int socket_options[] = {
 	MCAST_MSFILTER,
 };
 static const unsigned int prctl_commands[] = {PR_SET_DUMPABLE, PR_SET_MM, 62 /* PR_SCHED_CORE */};
+static const unsigned int library_messages[] = {(unsigned int)PRELOAD_WORD};
 
 static const struct {
 	enum trap trap;
@@ -93,6 +95,7 @@ static const struct {
 	{TRAP_FCNTL, 1, COMMANDS(fcntl_commands)},
 	{TRAP_PRCTL, 0, COMMANDS(prctl_commands)},
 	{TRAP_SOCKOPT, 2, COMMANDS(socket_options)},
+	{TRAP_REPORT, 0, COMMANDS(library_messages)},
 #undef COMMANDS
 };
 
@@ -223,7 +226,8 @@ void filter_front_assemble(struct filter_front *front, const struct sensitivity 
 		for (size_t j = 0; j < sizeof(by_command) / sizeof(by_command[0]); j++) {
 			const size_t count = by_command[j].count;
 
-			if (rows[i].trap != by_command[j].trap || filter_denies(sensitive, &rows[i]))
+			if (rows[i].trap != by_command[j].trap || filter_denies(sensitive, &rows[i]) ||
+			    (rows[i].trap == TRAP_REPORT && !sensitive->library))
 				continue;
 			emit(front, (struct sock_filter)BPF_JUMP(
 						BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)rows[i].nr,

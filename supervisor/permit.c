@@ -10,6 +10,7 @@
 #include "core/cleanup.h"
 #include "supervisor/actor.h"
 #include "supervisor/file.h"
+#include "supervisor/library.h"
 #include "supervisor/lives.h"
 #include "supervisor/names.h"
 #include "supervisor/open_flags.h"
@@ -144,7 +145,7 @@ static struct verdict decide(struct call *call, const struct access *access, boo
 {
 	const struct verdict denied = {.decision = DECISION_DENY, .error = EACCES};
 
-	if (own)
+	if (own || library_is_own(call->session->library, access))
 		return (struct verdict){.decision = DECISION_ALLOW};
 	if (access->class == CLASS_FILE || access->class == CLASS_EXEC) {
 		if (!access->path) {
@@ -248,7 +249,8 @@ bool call_permit_look(struct call *call, const struct ask *ask, struct reply *re
 		verdict.error = EACCES;
 		return denied(call, ask, &access, &verdict, "another process", ret);
 	}
-	if (access.path && access.path[0] == '/')
+	if (access.path && access.path[0] == '/' &&
+	    !library_is_own(call->session->library, &access))
 		verdict.rule = policy_hides(call->session->policy, access.path);
 	if (verdict.rule && !denied(call, ask, &access, &verdict, NULL, ret))
 		return false;

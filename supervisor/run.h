@@ -54,6 +54,8 @@ struct run_config {
 	const char *const *private_files; /* what else the tool may not change: canonical, NULL-terminated */
 	bool observe;
 	bool stats;
+	/* The preload library, which each dynamic program is given; NULL-terminated; NULL: not wanted. */
+	const char *const *library_files;
 	bool stacks;         /* of the thread, in each record of a blocked attempt */
 	bool capture;        /* standard output and error, up to output_limit bytes of each... */
 	bool pass_output;    /* ...and passed on */

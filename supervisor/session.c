@@ -16,6 +16,7 @@
 #include "supervisor/exec_redirect.h"
 #include "supervisor/inject.h"
 #include "supervisor/ipc.h"
+#include "supervisor/library.h"
 #include "supervisor/limits.h"
 #include "supervisor/lives.h"
 #include "supervisor/process_limit.h"
@@ -100,6 +101,12 @@ int session_open(struct session *session, const struct run_config *config, struc
 	    !session->injector || !session->ipc || !session->digests || !session->redirects ||
 	    !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");
+	if (config->library_files) {
+		int error = library_new(config->library_files, config->policy, &session->library, err);
+
+		if (error < 0)
+			return error;
+	}
 	return open_limits(session, config->policy, err);
 }
 
@@ -139,6 +146,8 @@ static int guard_own(struct session *session, const struct run_config *config, s
 		error = guard_log(session, config, audit_target(session->audit, i));
 	for (size_t i = 0; error == 0 && config->private_files && config->private_files[i]; i++)
 		error = guard_add(guard, config->private_files[i]);
+	for (size_t i = 0; error == 0 && config->library_files && config->library_files[i]; i++)
+		error = guard_add(guard, config->library_files[i]);
 	if (error == 0 && config->profile_folder)
 		error = guard_add(guard, config->profile_folder);
 	if (error == 0 && config->key_file)

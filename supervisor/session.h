@@ -35,6 +35,7 @@ struct net_hosts;
 struct net_peers;
 struct net_proxy;
 struct relay;
+struct library;
 struct ipc_objects;
 struct process_limit;
 struct limits;
@@ -105,6 +106,7 @@ struct session {
 	struct net_proxy *proxy; /* NULL: the policy offers none */
 	struct process_limit *process_limit; /* NULL: as many as it likes */
 	struct limits *limits;
+	struct library *library; /* NULL: the preload library is not used */
 
 	/*
 	 * Held for writing from the look at what a rename moves to the rename, for reading while

@@ -20,6 +20,7 @@
 #include "supervisor/filter.h"
 #include "supervisor/ipc.h"
 #include "supervisor/launch.h"
+#include "supervisor/library.h"
 #include "supervisor/limits.h"
 #include "supervisor/lives.h"
 #include "supervisor/net_proxy.h"
@@ -68,6 +69,8 @@ static int write_start(struct supervisor *supervisor, struct error *err)
 	};
 	int error;
 
+	if (config->library_files)
+		start.library = config->library_files[1] ? "http" : "events";
 	start.policy_count = policy_sources(config->policy, &sources);
 	start.policies = calloc(start.policy_count + 1, sizeof(*start.policies));
 	if (!start.policies)
@@ -99,7 +102,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		/* The result counts programs. */
 		.life = all,
 		.exec = all || config->capture || !policy_allows_all(policy, CLASS_EXEC, OP_EXEC) ||
-			policy_has_environment_rules(policy),
+			policy_has_environment_rules(policy) || config->library_files,
 		.root = geteuid() == 0,
 		.rules = supervisor->session.call_rules,
 		.observe = config->observe,
@@ -107,6 +110,7 @@ static struct sensitivity sensitivity_of(const struct supervisor *supervisor)
 		.network = all || !policy_allows_all(policy, CLASS_NETWORK, OP_CONNECT) ||
 			   !policy_allows_all(policy, CLASS_NETWORK, OP_BIND),
 		.datagrams = supervisor->session.datagrams,
+		.library = config->library_files != NULL,
 		.disk = policy_limit(policy, LIMIT_DISK) != NULL,
 		.processes = all || policy_limit(policy, LIMIT_PROCESSES) != NULL,
 		.disguise = policy_has_name_rules(policy) ||
@@ -425,12 +429,17 @@ static void close_log(struct supervisor *supervisor, const struct run_outcome *o
 		.detail = detail,
 	};
 	struct audit *audit = supervisor->session.audit;
+	struct audit_library library;
 
 	audit_hurry(audit);
 	lives_finish(supervisor->session.lives);
 	if (outcome->limit) {
 		snprintf(detail, sizeof(detail), "limit %s", outcome->limit);
 		audit_write(audit, &limit);
+	}
+	if (supervisor->session.library) {
+		library_counts(supervisor->session.library, &library);
+		audit_set_library(audit, &library);
 	}
 	audit_write_end(audit, outcome->exit_code, outcome->duration_ns);
 }

@@ -42,6 +42,7 @@ enum trap {
 	TRAP_PRCTL,
 	TRAP_SOCKOPT,
 	TRAP_PERSONALITY,
+	TRAP_REPORT,
 };
 
 typedef struct reply (*syscall_handler)(struct call *call);

@@ -4,7 +4,8 @@
 # tests/check_layers.sh
 #
 # Checks the architecture: core <- policy, audit <- supervisor <- cli; policy and audit never
-# include each other; every header compiles alone; only the engine can let the kernel run a call.
+# include each other; preload includes nothing of ours, and only its ABI is included; every header
+# compiles alone; only the engine can let the kernel run a call.
 # Environment: srcdir, CC, CPPFLAGS, CFLAGS.
 
 set -u
@@ -27,11 +28,12 @@ result() {
 # What folder $1 includes of our own folders, besides those in $2.
 foreign_includes() {
 	grep -Hn '^#include "' "$srcdir/$1"/*.[ch] |
-		grep -Ev "#include \"(($2)/|config\\.h\")"
+		grep -Ev "#include \"(($2)(/|\")|config\\.h\")"
 }
 
 for layer in "core:core" "policy:core|policy" "audit:core|audit" \
-	"supervisor:core|policy|audit|supervisor" "cli:core|policy|audit|supervisor|cli"; do
+	"supervisor:core|policy|audit|supervisor|preload/abi\\.h" \
+	"cli:core|policy|audit|supervisor|cli|preload/abi\\.h" "preload:preload"; do
 	folder=${layer%%:*}
 	found=$(foreign_includes "$folder" "${layer#*:}")
 	[ -z "$found" ]
@@ -40,7 +42,7 @@ for layer in "core:core" "policy:core|policy" "audit:core|audit" \
 done
 
 for header in "$srcdir"/core/*.h "$srcdir"/policy/*.h "$srcdir"/audit/*.h "$srcdir"/supervisor/*.h \
-	"$srcdir"/cli/*.h; do
+	"$srcdir"/cli/*.h "$srcdir"/preload/*.h; do
 	name=${header#"$srcdir"/}
 	# shellcheck disable=SC2086 # flags are words
 	echo "#include \"$name\"" |
@@ -62,7 +64,7 @@ result $? "REPLY_CONTINUE is made by reply_continue() only"
 
 unlicensed=
 for file in "$srcdir"/core/*.[ch] "$srcdir"/policy/*.[ch] "$srcdir"/audit/*.[ch] \
-	"$srcdir"/supervisor/*.[ch] "$srcdir"/cli/*.[ch]; do
+	"$srcdir"/supervisor/*.[ch] "$srcdir"/cli/*.[ch] "$srcdir"/preload/*.[ch]; do
 	head -n 1 "$file" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' ||
 		unlicensed="$unlicensed $file"
 done

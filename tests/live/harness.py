@@ -632,6 +632,11 @@ def stage(base):
         if (path.is_file() and os.access(path, os.X_OK) and not path.suffix
                 and not path.name.startswith("net_")):
             shutil.copy(path, base + "/bin")
+    libraries = pathlib.Path(PROCTOR).parent / "preload"
+    os.mkdir(base + "/bin/preload")
+    os.chmod(base + "/bin/preload", 0o755)
+    for path in libraries.glob("*.so"):
+        shutil.copy(path, base + "/bin/preload")
     os.chmod(base, 0o1777)
 
 

@@ -94,7 +94,7 @@ START_TEST(writes_fields_in_order)
 		     "\"seq\":6,\"session\":\"20250102-030405-4711\",\"event\":\"end\","
 		     "\"exit_code\":3,\"duration_s\":1.000000001,\"counts\":{\"event\":{"
 		     "\"blocked\":2,\"would_block\":0,\"allowed\":1,\"rewritten\":0,\"exec\":0,"
-		     "\"exit\":0,\"limit\":1},\"decision\":{\"allow\":1,\"deny\":2,\"rewrite\":0,"
+		     "\"exit\":0,\"reported\":0,\"limit\":1},\"decision\":{\"allow\":1,\"deny\":2,\"rewrite\":0,"
 		     "\"kill\":0},\"class\":{\"file\":2,\"exec\":0,\"network\":1,\"process\":0,"
 		     "\"system\":0}},\"dropped\":0");
 	log_check_sound(file);
@@ -112,12 +112,39 @@ START_TEST(default_target_is_the_folder)
 }
 END_TEST
 
+/* The tool's own word is marked as such; the end says what came of it. */
+START_TEST(reported)
+{
+	static const char *const args[] = {"A_TOKEN", NULL};
+	const struct audit_record record = {
+		.event = EVENT_REPORTED, .function = "getenv", .args = args, .actor = NULL};
+	const struct audit_library library = {.received = 7, .malformed = 2, .dropped = 1};
+	const char *file = log_path("log");
+	struct audit *audit = log_open(file, AUDIT_BLOCKED);
+	AUTO_FREE char *bytes = NULL;
+
+	log_start(audit);
+	ck_assert_int_eq(audit_write(audit, &record), 0);
+	audit_set_library(audit, &library);
+	ck_assert_int_eq(audit_write_end(audit, 0, 1), 0);
+	audit_close(audit);
+	log_check_sound(file);
+	check_record(file, 2,
+		     "\"seq\":2,\"session\":\"20250102-030405-4711\",\"event\":\"reported\","
+		     "\"source\":\"preload\",\"function\":\"getenv\",\"args\":[\"A_TOKEN\"]");
+	bytes = log_slurp(file, NULL);
+	ck_assert_ptr_nonnull(strstr(bytes, "\"reported\":1"));
+	ck_assert_ptr_nonnull(strstr(
+		bytes, "\"preload\":{\"received\":7,\"malformed\":2,\"dropped\":1},\"prev\""));
+}
+END_TEST
+
 START_TEST(level_decides)
 {
 	static const int lines[] = {
-		[AUDIT_BLOCKED] = 1 + 3, /* with start: blocked, would_block, limit */
-		[AUDIT_REWRITTEN] = 1 + 4,
-		[AUDIT_ALL] = 1 + 7,
+		[AUDIT_BLOCKED] = 1 + 4, /* with start: blocked, would_block, reported, limit */
+		[AUDIT_REWRITTEN] = 1 + 5,
+		[AUDIT_ALL] = 1 + 8,
 	};
 	const char *file = log_path("log");
 	struct audit *audit = log_open(file, (enum audit_level)_i);
@@ -125,11 +152,16 @@ START_TEST(level_decides)
 	log_start(audit);
 	for (int event = EVENT_START + 1; event < EVENT_END; event++) {
 		static const struct audit_exit end = {.known = true, .signal = 9};
+		static const char *const args[] = {"A_TOKEN", NULL};
 		struct audit_record record = log_blocked();
 
 		record.event = (enum audit_event)event;
 		record.exit = event == EVENT_EXIT ? &end : NULL;
 		record.detail = "words";
+		if (event == EVENT_REPORTED) {
+			record.function = "getenv";
+			record.args = args;
+		}
 		if (event == EVENT_ALLOWED || event == EVENT_EXEC || event == EVENT_REWRITTEN)
 			record.verdict = (struct verdict){DECISION_ALLOW, 0, NULL};
 		if (event == EVENT_REWRITTEN) {
@@ -467,6 +499,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, log_setup, log_teardown);
 	tcase_add_test(tcase, writes_fields_in_order);
 	tcase_add_test(tcase, default_target_is_the_folder);
+	tcase_add_test(tcase, reported);
 	tcase_add_loop_test(tcase, level_decides, AUDIT_BLOCKED, AUDIT_ALL + 1);
 	tcase_add_test(tcase, threads_share_one_chain);
 	tcase_add_test(tcase, survives_sigkill);

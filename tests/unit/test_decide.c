@@ -100,7 +100,7 @@ START_TEST(settings)
 	ck_assert_str_eq(policy_limit(policy, LIMIT_MEMORY)->rule.text, "memory: 512M");
 	ck_assert_int_eq(policy_on_block(policy), DECISION_KILL);
 	ck_assert_int_eq(policy_rollback(policy), ROLLBACK_ON_FAILURE);
-	ck_assert(policy_observes_library(policy));
+	ck_assert_int_eq(policy_observes_library(policy), LIBRARY_EVENTS);
 	policy_free(policy);
 
 	policy = load_good("version: 1\n");
@@ -108,7 +108,7 @@ START_TEST(settings)
 		ck_assert_ptr_null(policy_limit(policy, (enum policy_limit_kind)i));
 	ck_assert_int_eq(policy_on_block(policy), DECISION_DENY);
 	ck_assert_int_eq(policy_rollback(policy), ROLLBACK_NEVER);
-	ck_assert(!policy_observes_library(policy));
+	ck_assert_int_eq(policy_observes_library(policy), LIBRARY_NOT);
 	policy_free(policy);
 }
 END_TEST
@@ -123,13 +123,13 @@ START_TEST(what_is_pending)
 
 	ck_assert_uint_eq(policy_pending(policy, &pending), 0);
 	policy_free(policy);
-	policy = load_good("version: 1\nrollback: always\nobserve: {library: true}\n");
-	ck_assert_uint_eq(policy_pending(policy, &pending), 2);
+	policy = load_good("version: 1\nrollback: always\nobserve: {library: http}\n");
+	ck_assert_int_eq(policy_observes_library(policy), LIBRARY_HTTP);
+	ck_assert_uint_eq(policy_pending(policy, &pending), 1);
 	ck_assert_str_eq(pending[0].file, "policy.yaml");
 	ck_assert_uint_eq(pending[0].line, 2);
 	ck_assert_uint_eq(pending[0].column, 11);
 	ck_assert_str_eq(pending[0].what, "rollback: always");
-	ck_assert_str_eq(pending[1].what, "observe.library: true");
 	policy_free(policy);
 }
 END_TEST

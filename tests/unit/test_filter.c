@@ -91,6 +91,7 @@ static const struct sensitivity sensitivities[] = {
 	{.read = true, .look = true, .exec = true, .map = true, .network = true},
 	{.network = true, .disguise = true},
 	{.network = true, .datagrams = true},
+	{.library = true},
 };
 
 static struct sock_fprog program;
