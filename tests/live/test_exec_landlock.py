@@ -3,12 +3,12 @@
 """Why an exec is traced also where Landlock's right to execute stands for the policy's grants: what that
 right lets through, and what it refuses although the policy does not. doc/internals.md, "exec"."""
 import os
-import re
 import shutil
 import sys
 
 sys.dont_write_bytecode = True
-from harness import LONG, Skip, check, equal, main, test
+import exec_races
+from harness import Skip, check, equal, main, test
 
 LOADER = b"/lib64/ld-linux-x86-64.so.2"
 
@@ -74,21 +74,11 @@ os.execv(sys.argv[2], [sys.argv[2], "path", sys.argv[4], sys.argv[5], good,
 def races_with_memory(t):
     """The name of a granted program becomes that of memory after the decision."""
     bad = denied_program(t)
-    tries = "4000" if LONG else "20"
     good = shutil.copy(t.program("exec_race"), t.dir + "/granted-program")
     for who in ("leader", "thread", "vfork"):
         command = ["/usr/bin/python3", "-S", "-c", RACE, bad, t.program("exec_race"), good, who]
-        for _ in range(20):
-            native = t.native([*command, "20"])
-            if not native.out.startswith("won 0 "):
-                break
-        check(re.match(r"won [1-9]", native.out), "natively:", who, native)
-        rules = t.wide(execute=[*folders(t), good])
-        run = t.run([*command, tries], rules)
-        found = re.fullmatch(r"won (\d+) of (\d+), ran (\d+)\n", run.out)
-        check(found and found[1] == "0", who, run)
-        if LONG:
-            print("memory", who, run.out.strip(), len(run.blocked), "records", flush=True)
+        exec_races.race(t, f"memory {who}", lambda count, command=command: [*command, count],
+                        t.wide(execute=[*folders(t), good]), tries=20)
 
 
 @test(once=True)

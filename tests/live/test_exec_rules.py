@@ -9,7 +9,8 @@ import shutil
 import sys
 
 sys.dont_write_bytecode = True
-from harness import LONG, call, check, equal, main, test
+import exec_races
+from harness import call, check, equal, main, test
 
 
 def put(t, name, where, mode=0o755):
@@ -247,23 +248,9 @@ def rewrites_under_signals(t):
 
 # ------------------------------------------------------------------ races
 
-def tries_of(count):
-    return str(count * 400 if LONG else count)
-
-
 def race(t, what, who, good, bad, policy, name=None, tries=12):
-    command = [t.program("exec_race"), what, who, tries_of(tries), good, bad, *([name] if name else [])]
-    for _ in range(40):  # natively it comes to pass
-        native = t.native([*command[:3], "20", *command[4:]])
-        if not native.out.startswith("won 0 "):
-            break
-    check(not native.out.startswith("won 0 "), "natively:", what, who, native)
-    run = t.run(command, policy)
-    found = re.fullmatch(r"won (\d+) of (\d+), ran (\d+)\n", run.out)
-    check(found, run)
-    equal(found[1], "0", what, who, run)
-    if LONG:
-        print(what, who, run.out.strip(), len(run.blocked), "records", flush=True)
+    exec_races.race(t, f"{what} {who}", lambda count: [t.program("exec_race"), what, who, count, good, bad,
+                                                        *([name] if name else [])], policy, tries)
 
 
 def pair(t, folder="out"):
