@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "supervisor/net_dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -14,6 +15,31 @@
 
 enum { ATTEMPT_DELAY_MS = 250 }; /* RFC 8305, 5: "Connection Attempt Delay" */
 
+/* A connect on this host hardly ever waits, and one that is not to wait does so only if the tool takes
+ * O_NONBLOCK away at this moment. */
+static bool is_brief(const struct tool_socket *socket, const struct sockaddr *addr)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)addr;
+
+	switch (addr->sa_family) {
+	case AF_INET:
+		if (ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+			return true;
+		break;
+	case AF_INET6:
+		if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+		    (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127))
+			return true;
+		break;
+	case AF_UNIX:
+		return true;
+	default:
+		break;
+	}
+	return !tool_socket_may_wait(socket);
+}
+
 struct reply net_connect(struct call *call, const struct tool_socket *socket,
 			 const struct sockaddr *addr, socklen_t len)
 {
@@ -21,7 +47,9 @@ struct reply net_connect(struct call *call, const struct tool_socket *socket,
 	const bool wait = socket->type != SOCK_DGRAM;
 	int error = 0;
 
-	if (wait)
+	if (wait && is_brief(socket, addr))
+		blocking_begin_brief(call);
+	else if (wait)
 		blocking_begin(call);
 	if (connect(socket->fd, addr, len) < 0)
 		error = errno;

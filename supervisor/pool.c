@@ -74,6 +74,7 @@ static bool watch_over(struct pool *pool)
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_cond_timedwait(&pool->unpark, &pool->lock, &until);
+	pool_watch_waiting(pool);
 	if (pool->wanted || atomic_load(&pool->calls) != calls) {
 		pool->idle_ticks = 0;
 		return false;

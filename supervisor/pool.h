@@ -26,6 +26,12 @@ int pool_start(struct session *session, struct error *err);
 void blocking_begin(struct call *call);
 void blocking_end(struct call *call);
 
+/*
+ * In the place of blocking_begin(), for a call that will hardly wait: nobody stands in, and nobody is woken for
+ * it. Should it wait all the same, both happens within SENTINEL_TICK_MS or two.
+ */
+void blocking_begin_brief(struct call *call);
+
 /* To be called before blocking_begin(), for that one wait: it is interrupted also when `fd` can be read
  * or is hung up. */
 void blocking_also(struct call *call, int fd);

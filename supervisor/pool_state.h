@@ -53,8 +53,12 @@ struct pool {
 	atomic_uint quiet; /* samples since a call had to wait */
 	atomic_bool apart; /* the kernel wakes each where it was; see set_apart() */
 	unsigned int blocked;
+	bool unwatched; /* some are, and the main loop does not watch them yet */
 	int watch_fd;
 };
+
+/* The sentinel's part, with the lock held: who has not waited briefly is watched from now on. */
+void pool_watch_waiting(struct pool *pool);
 
 /* Before a wait: somebody else takes the next call. */
 void pool_stand_in(struct worker *worker);

@@ -38,17 +38,28 @@ void interrupts_mask(int how)
 	pthread_sigmask(how, &mask, NULL);
 }
 
-void blocking_begin(struct call *call)
+/* Has the main loop watch those that wait. Called with the lock held. */
+static void watch(struct pool *pool)
+{
+	const uint64_t one = 1;
+
+	pool->unwatched = false;
+	(void)!write(pool->watch_fd, &one, sizeof(one));
+}
+
+void pool_watch_waiting(struct pool *pool)
+{
+	if (pool->unwatched)
+		watch(pool);
+}
+
+static void begin(struct call *call, bool brief)
 {
 	const struct timespec now = {0};
-	const uint64_t one = 1;
 	struct worker *worker = call->worker;
-	struct pool *pool = worker ? worker->pool : NULL;
+	struct pool *pool = worker->pool;
 	const sigset_t mask = interrupts();
 
-	if (!worker)
-		return;
-	pool_stand_in(worker);
 	/* One that came too late for the last wait is not meant for this one. */
 	while (sigtimedwait(&mask, NULL, &now) > 0)
 		;
@@ -60,8 +71,24 @@ void blocking_begin(struct call *call)
 	worker->ticks = 0;
 	worker->signal_ticks = 0;
 	if (pool->blocked++ == 0)
-		(void)!write(pool->watch_fd, &one, sizeof(one));
+		pool->unwatched = true;
+	if (pool->unwatched && !brief)
+		watch(pool);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+void blocking_begin(struct call *call)
+{
+	if (!call->worker)
+		return;
+	pool_stand_in(call->worker);
+	begin(call, false);
+}
+
+void blocking_begin_brief(struct call *call)
+{
+	if (call->worker)
+		begin(call, true);
 }
 
 void blocking_also(struct call *call, int fd)
@@ -79,7 +106,8 @@ void blocking_end(struct call *call)
 	pthread_mutex_lock(&worker->pool->lock);
 	worker->blocking = false;
 	worker->also_fd = -1;
-	worker->pool->blocked--;
+	if (--worker->pool->blocked == 0)
+		worker->pool->unwatched = false;
 	pthread_mutex_unlock(&worker->pool->lock);
 	interrupts_mask(SIG_BLOCK);
 	errno = saved;
