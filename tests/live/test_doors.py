@@ -24,16 +24,16 @@ DOORS = {
         fsmount fspick process_madvise mount_setattr quotactl_fd
         process_mrelease""".split(),
     "ENOSYS": """io_uring_setup io_uring_enter io_uring_register uselib
-        lsm_set_self_attr""".split(),
+        lsm_set_self_attr listns""".split(),
     "EACCES": ["perf_event_open"],
 }
 # Not 335 and 336: newer kernels keep uretprobe and uprobe there, which no filter sees.
-UNKNOWN = (340, 423, 470, 500, 511, 512, 1000, 0x3fffffff)
+UNKNOWN = (340, 423, 480, 500, 511, 512, 1000, 0x3fffffff)
 LATER = {"open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
          "fspick": 433, "process_madvise": 440, "mount_setattr": 442,
          "quotactl_fd": 443, "process_mrelease": 448, "io_uring_setup": 425,
          "io_uring_enter": 426, "io_uring_register": 427, "open_tree_attr": 467,
-         "uselib": 134, "lsm_set_self_attr": 460}
+         "uselib": 134, "lsm_set_self_attr": 460, "listns": 470}
 
 
 def number(name):
