@@ -43,11 +43,13 @@ QUIET_PATIENCE_S = 180.0
 
 @dataclasses.dataclass
 class Target:
-    """An upper bound on a ratio to `against`; `added` compares what each adds to native."""
+    """An upper bound on a ratio to `against`; `added` compares what each adds to native; `more` bounds
+    the microseconds above it instead."""
 
     against: str
     bound: Dict[str, float]  # situation -> bound
     added: bool = False
+    more: bool = False
 
 
 @dataclasses.dataclass
@@ -273,6 +275,9 @@ def judge(target, medians, situation):
         ratio = ((medians["proctor"] - medians["native"]) /
                  (medians[target.against] - medians["native"]))
     text = f"{'adds ' * target.added}{ratio:.2f} x {target.against}"
+    if target.more:
+        ratio = (medians["proctor"] - medians[target.against]) * 1e6
+        text = f"{ratio:.1f} us above {target.against}"
     bound = target.bound.get(situation)
     if bound is None:
         return text

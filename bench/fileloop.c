@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * fileloop stat|missing|create|rename|readdir COUNT
+ * fileloop stat|missing|absent|create|rename|readdir COUNT
  *
- * In the working folder, COUNT times: stat(2) of a file; open(2) of one that is not there; a file made,
- * closed and removed; a file renamed; a folder of 100 files opened, listed and closed. Prints the
- * nanoseconds that one took.
+ * In the working folder, COUNT times: stat(2) of a file; open(2) of one that is not there, and of one
+ * by its full name; a file made, closed and removed; a file renamed; a folder of 100 files opened,
+ * listed and closed. Prints the nanoseconds that one took.
  */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 enum { WARM_UP = 20, LISTED = 100 };
+
+static char absent[PATH_MAX];
 
 static double now_ns(void)
 {
@@ -46,6 +49,13 @@ static void look(void)
 static void miss(void)
 {
 	if (open("missing", O_RDONLY) >= 0 || errno != ENOENT)
+		err(EXIT_FAILURE, "open");
+}
+
+/* O_NONBLOCK: see floor.c. */
+static void miss_by_full_name(void)
+{
+	if (open(absent, O_RDONLY | O_NONBLOCK) >= 0 || errno != ENOENT)
 		err(EXIT_FAILURE, "open");
 }
 
@@ -81,6 +91,10 @@ static void prepare(void)
 {
 	char path[32];
 
+	if (!getcwd(absent, sizeof(absent) - sizeof("/absent")))
+		err(EXIT_FAILURE, "getcwd");
+	strcat(absent, "/absent");
+
 	unlink("moved");
 	make("file");
 	if (mkdir("listed", 0700) < 0 && errno != EEXIST)
@@ -96,8 +110,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*act)(void);
-	} acts[] = {{"stat", look}, {"missing", miss}, {"create", create}, {"rename", move},
-		    {"readdir", list}};
+	} acts[] = {{"stat", look},	{"missing", miss}, {"absent", miss_by_full_name},
+		    {"create", create}, {"rename", move},  {"readdir", list}};
 	const long count = argc > 2 ? atol(argv[2]) : 0;
 	void (*act)(void) = NULL;
 	double begin;
@@ -106,7 +120,7 @@ int main(int argc, char **argv)
 		if (argc > 2 && !strcmp(argv[1], acts[i].name))
 			act = acts[i].act;
 	if (!act || count < 1)
-		errx(EXIT_FAILURE, "usage: fileloop stat|missing|create|rename|readdir COUNT");
+		errx(EXIT_FAILURE, "usage: fileloop stat|missing|absent|create|rename|readdir COUNT");
 	prepare();
 	for (int i = 0; i < WARM_UP; i++)
 		act();

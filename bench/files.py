@@ -26,10 +26,15 @@ def call_cases(case, target, runner, tools, folder):
         return {"native": runner.reported(words, inside),
                 "proctor": runner.reported([tools.proctor, "run", "-p", policy, "--", *words], inside)}
 
+    words = [tools.fileloop, "absent", COUNT]
+    absent = pair("absent", asked, COUNT)
+    absent["floor"] = runner.reported([tools.floor, "-n", *words], inside)
+
     return [
         case("stat", pair("stat", asked, FAST_COUNT), target("native", {"idle": 1.1})),
         case("stat, names are hidden", pair("stat", hiding, COUNT)),
         case("open of what is not there, trapped", pair("missing", asked, COUNT)),
+        case("the same by its full name", absent, target("floor", {"idle": 4.0}, more=True)),
         case("create+close+unlink", pair("create", asked, COUNT), target("native", {"idle": 3.0})),
         case("rename", pair("rename", asked, COUNT)),
         case("open+list+close, a folder of 100", pair("readdir", asked, COUNT)),

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * floor COMMAND [ARG...]
+ * floor [-n] COMMAND [ARG...]
  *
  * The least that a supervisor of openat(2) can do: receive the notification, copy the path, open
  * it, give the descriptor with the reply (SECCOMP_ADDFD_FLAG_SEND, one ioctl), close. No policy,
  * no check, no record, no hint to the scheduler: it protects from nothing, and is what proctor's
  * own open is measured against.
+ *
+ * -n: opens with O_NONBLOCK are answered ENOENT without a look at anything, the waiting side woken
+ * where it waits (6.6): the bare notification.
  */
 #include <err.h>
 #include <errno.h>
@@ -15,6 +18,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +34,17 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP /* 6.6 */
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#endif
+
 enum { PAGE = 4096 };
+
+struct supervisor {
+	int listener;
+	bool bare;
+};
 
 /* Returns the listener, or -1 and errno. */
 static int install_filter(void)
@@ -96,9 +110,10 @@ static int open_for(const struct seccomp_notif *notif)
 	return fd < 0 ? -errno : fd;
 }
 
-static void answer(int listener, const struct seccomp_notif *notif)
+static void answer(const struct supervisor *supervisor, const struct seccomp_notif *notif)
 {
-	int fd = open_for(notif);
+	const int listener = supervisor->listener;
+	int fd = supervisor->bare && (notif->data.args[2] & O_NONBLOCK) ? -ENOENT : open_for(notif);
 
 	if (fd >= 0) {
 		struct seccomp_notif_addfd addfd = {
@@ -119,13 +134,13 @@ static void answer(int listener, const struct seccomp_notif *notif)
 
 static void *supervise(void *arg)
 {
-	int listener = *(const int *)arg;
+	const struct supervisor *supervisor = arg;
 
 	for (;;) {
 		struct seccomp_notif notif = {0};
 
-		if (!ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
-			answer(listener, &notif);
+		if (!ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif))
+			answer(supervisor, &notif);
 		else if (errno != EINTR && errno != ENOENT)
 			err(125, "receive");
 	}
@@ -165,12 +180,15 @@ static int take_listener(pid_t child, int pipe)
 
 int main(int argc, char **argv)
 {
-	int to_parent[2], to_child[2], listener, status;
+	int to_parent[2], to_child[2], status;
+	struct supervisor supervisor = {.bare = argc > 1 && !strcmp(argv[1], "-n")};
 	pthread_t thread;
 	pid_t child;
 
+	if (supervisor.bare)
+		argc--, argv++;
 	if (argc < 2)
-		errx(125, "usage: floor COMMAND [ARG...]");
+		errx(125, "usage: floor [-n] COMMAND [ARG...]");
 	if (pipe2(to_parent, O_CLOEXEC) || pipe2(to_child, O_CLOEXEC))
 		err(125, "pipe2");
 	child = fork();
@@ -179,8 +197,11 @@ int main(int argc, char **argv)
 	if (!child)
 		run_child(to_parent, to_child, argv);
 	close(to_parent[1]);
-	listener = take_listener(child, to_parent[0]);
-	if (pthread_create(&thread, NULL, supervise, &listener))
+	supervisor.listener = take_listener(child, to_parent[0]);
+	if (supervisor.bare)
+		ioctl(supervisor.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		      SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	if (pthread_create(&thread, NULL, supervise, &supervisor))
 		errx(125, "cannot start a thread");
 	if (write(to_child[1], "", 1) != 1)
 		err(125, "hand-over");

@@ -333,6 +333,24 @@ static bool is_plain(const struct session *session, const char *path)
 	       (path_is_canonical(path) && names_place(session, path, buf) == path);
 }
 
+/* Nothing stands under the bare name `path` in `base`: its name is that of the folder, and `path`. False:
+ * it takes the walk to tell. */
+static bool name_absent(struct session *session, int base, const char *path, struct object *ret)
+{
+	struct stat stat;
+	size_t len;
+
+	if (names_matter(session) || strchr(path, '/') || fstat(base, &stat) < 0 ||
+	    on_other_proc(session, base, &stat) || read_name(session, base, &stat, ret->name) < 0 ||
+	    ret->name[0] != '/')
+		return false;
+	len = strlen(ret->name);
+	if (len + 1 + strlen(path) >= sizeof(ret->name))
+		return false;
+	snprintf(ret->name + len, sizeof(ret->name) - len, "%s%s", len > 1 ? "/" : "", path);
+	return true;
+}
+
 int resolve_from(struct call *call, int base, const char *path, int flags, uint64_t how_resolve,
 		 struct object *ret)
 {
@@ -350,6 +368,8 @@ int resolve_from(struct call *call, int base, const char *path, int flags, uint6
 		strcpy(ret->name, path);
 		return fd;
 	}
+	if (fd == -ENOENT && how_resolve == 0 && name_absent(call->session, base, path, ret))
+		return fd;
 	if (fd != -ELOOP && how_resolve == 0) {
 		/* Only the walk can name what is missing; why it is, the kernel has said. */
 		int error = walk_path(call, base, path, flags, ret);
