@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What proctor costs on the network: connect(2) by address, the first connection by name, the
 throughput of a connection, and of one whose site is bound and which therefore goes through the relay;
-each beside the same without it.
+each beside the same without it. And requests a second of nginx, inside and natively, under wrk, where
+both are here.
 
 Rounds are interleaved; medians and quartiles are printed, with the targets, and nothing passes or
 fails by them. By name it needs namespaces (root, or a host that lets users have them), in which a
@@ -11,6 +12,7 @@ name server of its own stands on port 53; without them that row is left out.
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "live"))
+import real_servers  # pylint: disable=wrong-import-position
 from names_server import A, NameServer  # pylint: disable=wrong-import-position
 
 SITE, RESOLVER, PORT = "203.0.113.10", "203.0.113.53", "8080"
@@ -57,19 +60,42 @@ def spread(values, unit):
     return f"{middle / unit:8.1f} ({low / unit:.1f}-{high / unit:.1f})"
 
 
+def requests_a_second(command, port, folder, environment):
+    """What wrk says of a server while it runs; small answers over connections that stay, its hardest case."""
+    with real_servers.running(command, "127.0.0.1", port, folder + "/log"):
+        said = subprocess.run(["wrk", "-t1", "-c16", "-d2s", f"http://127.0.0.1:{port}/x"], text=True,
+                              stdout=subprocess.PIPE, check=True, env=environment).stdout
+    return float(re.search(r"Requests/sec: *([\d.]+)", said)[1])
+
+
+def measure_nginx(arguments, environment, under):
+    """In turn, natively and inside."""
+    if real_servers.missing("nginx", "wrk"):
+        return
+    folder, port = tempfile.mkdtemp(prefix="bench-nginx-"), 8081
+    command = real_servers.nginx(folder, "127.0.0.1", port)
+    native, inside = [], []
+    for _ in range(min(arguments.rounds, 5)):
+        native.append(requests_a_second(command, port, folder, environment))
+        inside.append(requests_a_second(under + command, port, folder, environment))
+    loss = 1 - statistics.median(inside) / statistics.median(native)
+    print(f"{'nginx under wrk, requests/s':30} native {spread(native, 1)}  proctor {spread(inside, 1)}  "
+          f"loses {loss:.1%}; target: within 5 %")
+
+
 def measure(arguments, inside):
     folder = Path(tempfile.mkdtemp(prefix="bench-net-"))
-    address = SITE if inside else "127.0.0.1"
+    address = "127.0.0.1"
     netloop = str(Path(arguments.programs).resolve() / "netloop")
     environment = dict(os.environ, HOME=str(folder), XDG_STATE_HOME=str(folder / "state"))
     rules = {"address": [f"{address}:{PORT}"], "name": [f"site.example:{PORT}"],
-             "site": [f"tls:site.example:{PORT}"]}
+             "site": [f"tls:site.example:{PORT}"], "nginx": []}
     if inside:
         set_up(folder)
     for name, connect in rules.items():
         (folder / f"{name}.yaml").write_text(json.dumps({
             "version": 1, "files": {"write": ["/"]}, "exec": {"allow": ["/"]},
-            "network": {"connect": connect}}), encoding="utf-8")
+            "network": {"connect": connect, "bind": ["127.0.0.1:8081"]}}), encoding="utf-8")
 
     def under(policy):
         return [str(Path(arguments.proctor).resolve()), "run", "-p", str(folder / f"{policy}.yaml"),
@@ -88,7 +114,7 @@ def measure(arguments, inside):
     if not inside:
         cases = {case: what for case, what in cases.items() if "name" not in case}
         print("no namespaces here: nothing is measured by name")
-    with subprocess.Popen([netloop, "serve", address, PORT], stdout=subprocess.PIPE) as server:
+    with subprocess.Popen([netloop, "serve", "0.0.0.0", PORT], stdout=subprocess.PIPE) as server:
         server.stdout.readline()
         samples = {case: ([], []) for case in cases}
         for _ in range(arguments.rounds):
@@ -102,6 +128,8 @@ def measure(arguments, inside):
         print(f"{case:30} native {spread(native, unit)}  proctor {spread(proctor, unit)}  "
               f"adds {added / unit:.1f} ({added / statistics.median(native):+.1%}); "
               f"target: {target}")
+    if arguments.nginx:
+        measure_nginx(arguments, environment, under("nginx"))
 
 
 def main():
@@ -109,6 +137,7 @@ def main():
     parser.add_argument("--proctor", default="./proctor")
     parser.add_argument("--programs", default="bench", help="folder of netloop")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--no-nginx", dest="nginx", action="store_false")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if not arguments.inside:

@@ -100,6 +100,9 @@ def refused(b):
     check(records[0]["arg"] == f"{bad} by the proxy" and records[0]["syscall"] == "connect"
           and records[0]["errno"] == "EACCES" and records[0]["comm"].startswith("python"), records[0])
     check(records[4]["host"] == "nowhere.example" and b.servers.seen[f"tcp:{bad}"] == seen, records)
+    # Both mean this host.
+    run, records = b.inside(python(f'print(http("0.0.0.0:{b.bad}")[1], http("[::]:{b.bad}")[1])'), offering(b))
+    check(run.stdout == "403 403\n" and endpoints(records) == [f"tcp:{bad}", f"tcp:[::1]:{b.bad}"], records)
     run, records = b.inside(python(f'both("[::1]:{b.good}", "169.254.169.254:80")'),
                             offering(b, connect=["*:*"], deny=[f"[::1]:{b.good}", "169.254.169.254:*"]))
     check(run.stdout.startswith("403 ") and endpoints(records)[0] == f"tcp:[::1]:{b.good}"
