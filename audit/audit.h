@@ -71,6 +71,14 @@ struct audit_frame {
 	uint64_t offset;      /* in the function; without one, in the object */
 };
 
+/* One frame of what an interpreter executes. Not owned. */
+struct audit_script_frame {
+	const char *language; /* "python", "javascript" */
+	const char *function;
+	const char *file;
+	unsigned int line;    /* 0: not known */
+};
+
 /* How a process ended, for EVENT_EXIT. */
 struct audit_exit {
 	struct timespec started; /* time of day, to a hundredth of a second */
@@ -105,6 +113,8 @@ struct audit_record {
 	const struct audit_actor *actor;
 	const struct audit_frame *stack; /* innermost first */
 	size_t stack_count;      /* 0: not taken, or not to be told */
+	const struct audit_script_frame *script; /* innermost first */
+	size_t script_count;
 	const char *exe_sha256;  /* of the file that was executed */
 	const struct audit_exit *exit;
 	const char *function;    /* of a library that was called, for EVENT_REPORTED; args: its texts */

@@ -130,7 +130,7 @@ static json_t *own_fields(const json_t *record)
 {
 	static const char *const fields[] = {
 		"session", "event", "class", "syscall", "arg", "to",      "flags",  "args", "decision",
-		"stack",   "prev",  "hash",  "counts",  "log", "command", "dropped", "usage", "source", "function",
+		"stack",   "prev",  "hash",  "counts",  "log", "command", "dropped", "usage", "source", "function", "script",
 	};
 
 	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));

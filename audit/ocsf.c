@@ -266,7 +266,7 @@ static json_t *unmapped(const json_t *record)
 {
 	static const char *const fields[] = {
 		"event", "syscall", "arg",  "to",   "flags", "exec_id", "parent_exec_id",
-		"stack", "counts",  "prev", "hash", "usage", "source",  "function", "args",
+		"stack", "counts",  "prev", "hash", "usage", "source",  "function", "args", "script",
 	};
 
 	return export_pick(record, fields, sizeof(fields) / sizeof(fields[0]));

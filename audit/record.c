@@ -128,6 +128,26 @@ static void put_stack(struct emitter *out, const struct audit_record *record)
 	emit_close(out, ']');
 }
 
+static void put_script(struct emitter *out, const struct audit_record *record)
+{
+	if (record->script_count == 0)
+		return;
+	emit_key(out, "script");
+	emit_open(out, '[');
+	for (size_t i = 0; i < record->script_count; i++) {
+		const struct audit_script_frame *frame = &record->script[i];
+
+		emit_open(out, '{');
+		put_words(out, "language", frame->language);
+		put_words(out, "function", frame->function);
+		put_words(out, "file", frame->file);
+		if (frame->line)
+			put_number(out, "line", frame->line);
+		emit_close(out, '}');
+	}
+	emit_close(out, ']');
+}
+
 static void put_exit(struct emitter *out, const struct audit_exit *end)
 {
 	char started[sizeof("2038-01-19T03:14:07.123456789Z")];
@@ -189,6 +209,7 @@ void record_write(struct emitter *out, const struct audit_record *record)
 		put_actor(out, record->actor);
 	put_words(out, "exe_sha256", record->exe_sha256);
 	put_stack(out, record);
+	put_script(out, record);
 	put_words(out, "detail", record->detail);
 	if (record->exit)
 		put_exit(out, record->exit);

@@ -146,6 +146,16 @@ static void put_frame(FILE *out, const json_t *frame)
 	fputc('\n', out);
 }
 
+static void put_script_frame(FILE *out, const json_t *frame)
+{
+	put(out, "    in ", export_text(frame, "function"), WORDS_MAX_SHOWN);
+	put(out, " ", export_text(frame, "file"), NAME_MAX_SHOWN);
+	if (json_object_get(frame, "line"))
+		fprintf(out, ":%lld", number(frame, "line"));
+	put(out, " (", export_text(frame, "language"), 32);
+	fputs(")\n", out);
+}
+
 static void put_more(FILE *out, const json_t *record)
 {
 	AUTO_FREE char *argv = export_words(json_object_get(record, "argv"));
@@ -165,6 +175,7 @@ static void put_more(FILE *out, const json_t *record)
 		{"folder", export_text(record, "cwd")},
 	};
 	const json_t *stack = json_object_get(record, "stack");
+	const json_t *script = json_object_get(record, "script");
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		if (!lines[i].text)
@@ -175,6 +186,8 @@ static void put_more(FILE *out, const json_t *record)
 	}
 	for (size_t i = 0; i < json_array_size(stack); i++)
 		put_frame(out, json_array_get(stack, i));
+	for (size_t i = 0; i < json_array_size(script); i++)
+		put_script_frame(out, json_array_get(script, i));
 }
 
 void log_text_print(FILE *out, const json_t *record, bool colour, bool verbose)

@@ -116,6 +116,24 @@ static void print_stack(FILE *out, const json_t *stack)
 	fputs("</pre>\n", out);
 }
 
+static void print_script(FILE *out, const json_t *script)
+{
+	if (json_array_size(script) == 0)
+		return;
+	fputs("<p>Script, by the tool's own word</p><pre>", out);
+	for (size_t i = 0; i < json_array_size(script); i++) {
+		const json_t *frame = json_array_get(script, i);
+
+		html_print(out, export_text(frame, "function"));
+		fputs(" in ", out);
+		html_print(out, export_text(frame, "file"));
+		if (json_object_get(frame, "line"))
+			fprintf(out, ":%lld", (long long)number(frame, "line"));
+		putc('\n', out);
+	}
+	fputs("</pre>\n", out);
+}
+
 static void print_detail(FILE *out, const char *label, const char *text)
 {
 	if (!text)
@@ -148,6 +166,7 @@ static void print_blocked_row(FILE *out, const struct report *report,
 	print_detail(out, "folder", export_text(record, "cwd"));
 	fputs("</pre>\n", out);
 	print_stack(out, json_object_get(record, "stack"));
+	print_script(out, json_object_get(record, "script"));
 	print_ancestry(out, report, record);
 	fputs("</details></td><td>", out);
 	if (json_is_object(rule)) {

@@ -34,6 +34,8 @@ struct elf_object {
 	size_t segment_count;
 	struct symbol *symbols; /* functions, by address */
 	size_t symbol_count;
+	uint64_t python_runtime; /* virtual addresses, 0: not there */
+	uint64_t python_version;
 	const void *entries; /* see elf_unwind_table() */
 	struct entry *own_entries;
 	uint32_t entry_count;
@@ -125,6 +127,17 @@ static int by_value(const void *left, const void *right)
 	return a->value > b->value ? 1 : -1;
 }
 
+/* The two variables by which an interpreter is known. */
+static void note_variable(struct elf_object *object, const Elf64_Sym *symbol, const char *name)
+{
+	if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || symbol->st_shndx == SHN_UNDEF)
+		return;
+	if (!strcmp(name, "_PyRuntime"))
+		object->python_runtime = symbol->st_value;
+	else if (!strcmp(name, "Py_Version"))
+		object->python_version = symbol->st_value;
+}
+
 static void read_symbols(struct elf_object *object, const Elf64_Shdr *table,
 			 const Elf64_Shdr *strings)
 {
@@ -142,6 +155,8 @@ static void read_symbols(struct elf_object *object, const Elf64_Shdr *table,
 		if (!elf_read(object, table->sh_offset + i * sizeof(symbol), &symbol,
 			      sizeof(symbol)))
 			break;
+		if (symbol.st_name < strings->sh_size)
+			note_variable(object, &symbol, text + symbol.st_name);
 		if ((ELF64_ST_TYPE(symbol.st_info) != STT_FUNC &&
 		     ELF64_ST_TYPE(symbol.st_info) != STT_GNU_IFUNC) ||
 		    symbol.st_shndx == SHN_UNDEF || symbol.st_name >= strings->sh_size)
@@ -373,6 +388,23 @@ const char *elf_symbol(const struct elf_object *object, uint64_t vaddr, uint64_t
 		}
 	}
 	return NULL;
+}
+
+bool elf_python(const struct elf_object *object, uint64_t *ret_runtime, uint32_t *ret_version)
+{
+	unsigned long version = 0; /* const: in the file as in memory */
+
+	for (size_t i = 0; i < object->segment_count && !version; i++) {
+		const Elf64_Phdr *segment = &object->segments[i];
+
+		if (segment->p_type == PT_LOAD &&
+		    object->python_version - segment->p_vaddr < segment->p_filesz)
+			elf_read(object, object->python_version - segment->p_vaddr + segment->p_offset,
+				 &version, sizeof(version));
+	}
+	*ret_runtime = object->python_runtime;
+	*ret_version = (uint32_t)version;
+	return object->python_runtime && version;
 }
 
 const char *elf_build_id(const struct elf_object *object)

@@ -27,6 +27,12 @@ bool elf_vaddr(const struct elf_object *object, uint64_t offset, uint64_t *ret);
  * long as the object. */
 const char *elf_symbol(const struct elf_object *object, uint64_t vaddr, uint64_t *ret_offset);
 
+/*
+ * Where CPython has its state (_PyRuntime), a virtual address, and which version it is (Py_Version). False: the
+ * file holds no such interpreter, or one before 3.11.
+ */
+bool elf_python(const struct elf_object *object, uint64_t *ret_runtime, uint32_t *ret_version);
+
 /* In hexadecimal; "" when there is none. */
 const char *elf_build_id(const struct elf_object *object);
 

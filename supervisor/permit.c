@@ -86,6 +86,8 @@ static bool record(struct call *call, const struct ask *ask, enum audit_event ev
 		stack_take(session->stacks, call, &stack);
 	entry.stack = stack.frames;
 	entry.stack_count = stack.count;
+	entry.script = stack.script;
+	entry.script_count = stack.script_count;
 	if (event == EVENT_EXEC)
 		entry.exe_sha256 = ask->sha256;
 	if (actor)

@@ -81,6 +81,7 @@ struct session {
 	int listener; /* seccomp notification descriptor */
 	int proc;     /* O_PATH /proc */
 	int self_fds; /* O_PATH /proc/self/fd of the supervisor */
+	int channel;  /* to the guardian */
 	dev_t proc_dev;          /* device of /proc */
 	atomic_ullong plain_dev; /* a device that is no mount of /proc (resolve.c) */
 
@@ -90,7 +91,6 @@ struct session {
 	struct injector *injector;
 	struct stats *stats; /* NULL: not asked for */
 	struct stack_service *stacks; /* NULL: not asked for */
-	int channel;         /* to the guardian */
 	struct socket_names *socket_names;
 	struct ipc_objects *ipc;
 	struct digest_cache *digests;

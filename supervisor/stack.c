@@ -23,24 +23,30 @@
 #include "supervisor/channel.h"
 #include "supervisor/confine.h"
 #include "supervisor/session.h"
+#include "supervisor/tracee.h"
 #include "supervisor/unwind.h"
 
 enum {
 	MAPS_SIZE = 512 * 1024,
 	STACK_SIZE = 128 * 1024,
-	PATIENCE_MS = 400, /* for one answer, and the start of the process before the first */
+	PATIENCE_MS = 400, /* for one answer */
+	FIRST_PATIENCE_MS = 1500, /* for the first of a process: it starts, and files are read anew */
 	STARTS_MAX = 8,    /* a tool that makes it die again and again goes without */
 };
 
 /* Shared by the supervisor, which asks, and the process that answers. */
 struct area {
+	pid_t pid;
 	uint64_t ip;
 	uint64_t sp;
 	size_t stack_len;
 	char maps[MAPS_SIZE];
-	unsigned char stack[STACK_SIZE];
+	unsigned char stack[STACK_SIZE] __attribute__((aligned(8)));
+	struct python_place python;
 	size_t frame_count;
 	struct unwind_frame frames[STACK_FRAMES_MAX];
+	size_t script_count; /* of JavaScript */
+	struct script_frame script[STACK_FRAMES_MAX];
 };
 
 struct stack_service {
@@ -52,6 +58,7 @@ struct stack_service {
 	pthread_mutex_t lock;
 	unsigned int starts;
 	bool running;
+	bool answered; /* the process that runs, once */
 	uint32_t number; /* of the last question */
 };
 
@@ -119,6 +126,10 @@ static _Noreturn void serve(struct stack_service *service)
 		};
 
 		area->frame_count = unwind(unwinder, &snapshot, area->frames, STACK_FRAMES_MAX);
+		unwind_find_python(unwinder, &area->python);
+		area->script_count =
+			unwind_find_javascript(unwinder, area->pid, area->frames,
+					       area->frame_count, area->script, STACK_FRAMES_MAX);
 		if (send(STDIN_FILENO, &number, sizeof(number), MSG_NOSIGNAL) < 0)
 			break;
 	}
@@ -206,6 +217,7 @@ static bool ensure_running(struct stack_service *service, struct session *sessio
 	if (service->starts >= STARTS_MAX)
 		return false;
 	service->starts++;
+	service->answered = false;
 	service->running = send(session->channel, &message, sizeof(message),
 				MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(message);
 	return service->running;
@@ -214,7 +226,8 @@ static bool ensure_running(struct stack_service *service, struct session *sessio
 /* True when the process has answered the question that the area holds. */
 static bool ask(struct stack_service *service)
 {
-	const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
+	const unsigned int ms = service->answered ? PATIENCE_MS : FIRST_PATIENCE_MS;
+	const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 	uint32_t number;
 
 	service->number++;
@@ -227,6 +240,7 @@ static bool ask(struct stack_service *service)
 		if (recv(service->ask, &number, sizeof(number), 0) != sizeof(number))
 			return false;
 	} while (number != service->number);
+	service->answered = true;
 	return true;
 }
 
@@ -259,18 +273,71 @@ static void take_frames(const struct area *area, struct stack *ret)
 	}
 }
 
+static bool read_tool(void *arg, uint64_t address, void *buf, size_t len)
+{
+	return tracee_read(arg, address, buf, len) == 0;
+}
+
+static void take_script_frame(const char *language, struct script_frame *frame,
+			      struct audit_script_frame *ret)
+{
+	frame->function[sizeof(frame->function) - 1] = '\0';
+	frame->file[sizeof(frame->file) - 1] = '\0';
+	*ret = (struct audit_script_frame){
+		.language = language,
+		.function = frame->function,
+		.file = frame->file,
+		.line = frame->line,
+	};
+}
+
+/*
+ * The process that parses files says where a Python interpreter is, and what is there is read here; or
+ * which frames are JavaScript's.
+ */
+static void take_script(struct call *call, const struct area *area, struct stack *ret)
+{
+	const struct python_memory memory = {.read = read_tool, .arg = call};
+	/* Read once: the other side could change it. */
+	const struct python_place place = {
+		.runtime = *(const volatile uint64_t *)&area->python.runtime,
+		.version = *(const volatile uint32_t *)&area->python.version,
+	};
+	const size_t said = *(const volatile size_t *)&area->script_count;
+	size_t count = said < STACK_FRAMES_MAX ? said : STACK_FRAMES_MAX;
+	struct script_frame *frames;
+
+	if (!place.runtime && !count)
+		return;
+	frames = calloc(STACK_FRAMES_MAX, sizeof(*frames));
+	if (!frames)
+		return;
+	if (count)
+		memcpy(frames, area->script, count * sizeof(*frames));
+	else
+		count = python_walk(&memory, &place, call->request.tid, frames, STACK_FRAMES_MAX);
+	ret->script_memory = frames;
+	ret->script_count = count;
+	for (size_t i = 0; i < count; i++)
+		take_script_frame(said ? "javascript" : "python", &frames[i], &ret->script[i]);
+}
+
 void stack_take(struct stack_service *service, struct call *call, struct stack *ret)
 {
 	struct area *area = service->area;
 
-	*ret = (struct stack){.count = 0};
+	ret->count = ret->script_count = 0;
+	ret->memory = ret->script_memory = NULL;
 	pthread_mutex_lock(&service->lock);
+	area->pid = call_tgid(call);
 	if (read_registers(call, area) && read_stack(call, area) && read_maps(call, area) &&
 	    ensure_running(service, call->session)) {
-		if (ask(service))
+		if (ask(service)) {
 			take_frames(area, ret);
-		else
+			take_script(call, area, ret);
+		} else {
 			service->running = false; /* the next one has it started anew */
+		}
 	}
 	pthread_mutex_unlock(&service->lock);
 }
@@ -278,5 +345,6 @@ void stack_take(struct stack_service *service, struct call *call, struct stack *
 void stack_release(struct stack *stack)
 {
 	free(stack->memory);
-	stack->count = 0;
+	free(stack->script_memory);
+	stack->count = stack->script_count = 0;
 }

@@ -19,7 +19,10 @@ enum { STACK_FRAMES_MAX = 64 };
 struct stack {
 	struct audit_frame frames[STACK_FRAMES_MAX];
 	size_t count;
+	struct audit_script_frame script[STACK_FRAMES_MAX]; /* of an interpreter */
+	size_t script_count;
 	void *memory; /* what the frames' texts stand in */
+	void *script_memory;
 };
 
 /* Before the supervisor is forked. Costs memory when it is used first. NULL and errno. */

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "supervisor/elf_object.h"
+#include "supervisor/perf_map.h"
 
 /* Exported by libunwind for programs that find the table themselves, but in no header of it. */
 #define search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
@@ -19,6 +20,7 @@ extern int search_unwind_table(unw_addr_space_t space, unw_word_t ip, unw_dyn_in
 enum {
 	MAPS_MAX = 4096,
 	OBJECTS_MAX = 256,
+	FRAMES_MAX = 256,
 	CALL_MAX = 7,  /* bytes of the longest call instruction */
 };
 
@@ -47,6 +49,7 @@ struct unwinder {
 	const struct unwind_snapshot *snapshot;
 	const unsigned char *table; /* search table that libunwind looks at */
 	size_t table_len;
+	uint64_t fps[FRAMES_MAX]; /* frame pointers of the frames that were unwound; 0: not known */
 	/* Of the frame that is being unwound. */
 	uint64_t frame_ip;
 	uint64_t frame_sp;
@@ -386,7 +389,7 @@ size_t unwind(struct unwinder *unwinder, const struct unwind_snapshot *snapshot,
 	read_maps(unwinder, snapshot->maps);
 	if (unw_init_remote(&cursor, unwinder->space, unwinder) != 0)
 		return 0;
-	while (count < max) {
+	while (count < max && count < FRAMES_MAX) {
 		unw_word_t ip;
 		unw_word_t sp;
 
@@ -398,6 +401,8 @@ size_t unwind(struct unwinder *unwinder, const struct unwind_snapshot *snapshot,
 			break;
 		unwinder->frame_ip = ip;
 		unwinder->frame_sp = sp;
+		if (unw_get_reg(&cursor, UNW_X86_64_RBP, &unwinder->fps[count]) != 0)
+			unwinder->fps[count] = 0;
 		ret[count] = (struct unwind_frame){.ip = ip};
 		name_frame(unwinder, &ret[count], count == 0);
 		count++;
@@ -405,4 +410,90 @@ size_t unwind(struct unwinder *unwinder, const struct unwind_snapshot *snapshot,
 			break;
 	}
 	return count;
+}
+
+/* Files that have frames on the stack are open by now; of others, those by whose name it can be one. */
+static const struct elf_object *opened(struct unwinder *unwinder, const struct map *map)
+{
+	if (strstr(map->path, "python"))
+		return object_of(unwinder, map);
+	for (size_t i = 0; i < unwinder->object_count; i++) {
+		if (unwinder->objects[i].ino == map->ino &&
+		    !strcmp(unwinder->objects[i].path, map->path))
+			return unwinder->objects[i].object;
+	}
+	return NULL;
+}
+
+void unwind_find_python(struct unwinder *unwinder, struct python_place *ret)
+{
+	*ret = (struct python_place){.runtime = 0};
+	for (size_t i = 0; i < unwinder->map_count; i++) {
+		const struct map *map = &unwinder->maps[i];
+		const struct elf_object *object;
+		uint64_t vaddr;
+		uint64_t runtime;
+
+		if (map->offset != 0 || map->ino == 0)
+			continue;
+		object = opened(unwinder, map);
+		if (!object || !elf_vaddr(object, 0, &vaddr) ||
+		    !elf_python(object, &runtime, &ret->version))
+			continue;
+		ret->runtime = map->start + (runtime - vaddr);
+		return;
+	}
+}
+
+/* Below the frame pointer of V8's interpreter stands, among others, what it interprets. */
+static void set_words(const struct unwinder *unwinder, size_t frame, struct perf_place *ret)
+{
+	enum { WORDS = 6, BYTES = WORDS * sizeof(uint64_t) };
+	const struct unwind_snapshot *snapshot = unwinder->snapshot;
+	const uint64_t from = unwinder->fps[frame] - BYTES - snapshot->sp;
+
+	ret->words = (const uint64_t *)(const void *)snapshot->stack;
+	if (from % sizeof(uint64_t) || from > snapshot->stack_len ||
+	    BYTES > snapshot->stack_len - from)
+		return;
+	ret->words += from / sizeof(uint64_t);
+	ret->word_count = WORDS;
+}
+
+/* True when a function that was compiled at run time, or interpreted, may stand there. */
+static bool may_be_script(const struct unwinder *unwinder, const struct unwind_frame *frame,
+			  size_t number, struct perf_place *ret)
+{
+	*ret = (struct perf_place){.ip = frame->ip};
+	if (!strcmp(frame->symbol, "Builtins_InterpreterEntryTrampoline"))
+		set_words(unwinder, number, ret);
+	return ret->words || (!frame->symbol[0] && frame->object[0] != '/');
+}
+
+size_t unwind_find_javascript(const struct unwinder *unwinder, pid_t pid,
+			      const struct unwind_frame *frames, size_t count,
+			      struct script_frame *ret, size_t max)
+{
+	struct perf_place places[FRAMES_MAX];
+	struct script_frame *named;
+	size_t place_count = 0;
+	size_t found = 0;
+	size_t len;
+	char *text;
+
+	for (size_t i = 0; i < count && i < FRAMES_MAX; i++)
+		place_count += may_be_script(unwinder, &frames[i], i, &places[place_count]);
+	if (place_count == 0)
+		return 0;
+	text = perf_map_read(pid, &len);
+	named = text ? calloc(place_count, sizeof(*named)) : NULL;
+	if (named)
+		perf_map_name(text, len, places, place_count, named);
+	for (size_t i = 0; named && i < place_count && found < max; i++) {
+		if (named[i].function[0])
+			ret[found++] = named[i];
+	}
+	free(named);
+	free(text);
+	return found;
 }

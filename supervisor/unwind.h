@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "supervisor/python.h"
 
 /* Stacks from a snapshot. What is read here is the tool's: see stack.h for where it runs. */
 
@@ -32,5 +35,16 @@ struct unwinder *unwinder_new(void);
 /* Innermost frame first. Returns how many of at most `max` frames were found. */
 size_t unwind(struct unwinder *unwinder, const struct unwind_snapshot *snapshot,
 	      struct unwind_frame *ret, size_t max);
+
+/*
+ * Of the frames just unwound, what JavaScript they execute, as far as process `pid` has had it written down
+ * (perf_map.h). Returns how many of at most `max`.
+ */
+size_t unwind_find_javascript(const struct unwinder *unwinder, pid_t pid,
+			      const struct unwind_frame *frames, size_t count,
+			      struct script_frame *ret, size_t max);
+
+/* Where the snapshot's process has a Python interpreter; after unwind(). */
+void unwind_find_python(struct unwinder *unwinder, struct python_place *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libFuzzer: what is decoded of the network, and of the preload library. The first byte chooses the decoder. `make fuzz-net`. */
+/* libFuzzer: what is decoded of the network, of the preload library, and of interpreters. The first byte chooses the decoder. `make fuzz-net`. */
 #include "tests/fuzz/net.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	static void (*const decoders[])(const unsigned char *, size_t) = {
 		fuzz_dns, fuzz_site, fuzz_hello, fuzz_address, fuzz_control,
-		fuzz_proxy, fuzz_connect, fuzz_preload,
+		fuzz_proxy, fuzz_connect, fuzz_preload, fuzz_script,
 	};
 
 	if (size > 0)

@@ -15,6 +15,7 @@ void fuzz_connect(const unsigned char *data, size_t size);
 void fuzz_address(const unsigned char *data, size_t size);
 void fuzz_control(const unsigned char *data, size_t size);
 void fuzz_preload(const unsigned char *data, size_t size);
+void fuzz_script(const unsigned char *data, size_t size);
 
 static inline void check(int condition)
 {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Stacks in the records of blocked attempts."""
 import errno
+import glob
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import Skip, check, children, equal, is_alive, main, test, wait_until
+from harness import (SYSTEM, Skip, check, children, equal, is_alive, main, need, test, wait_until)
 
 FRAMES = ["frame_innermost", "frame_of_any_size", "frame_large", "compare"]
 
@@ -132,6 +133,113 @@ def the_process_that_unwinds(t):
     process.communicate(timeout=20)
     check(wait_until(lambda: not is_alive(second)))
     t.validate(log)
+
+
+PYTHON = """
+import errno, os, sys, threading
+
+class Reader:
+    def read(self, path):
+        return [
+            open(path)
+        ]
+
+def outer(path):
+    try:
+        yield Reader().read(path)
+    except OSError as error:
+        yield error.errno
+
+def in_child(path):
+    if os.fork() == 0:
+        for code in outer(path): os._exit(code)
+    return os.waitstatus_to_exitcode(os.wait()[1])
+
+path = sys.argv[1]
+print(*outer(path))
+thread = threading.Thread(target=lambda: print(*outer(path)))
+thread.start()
+thread.join()
+print(in_child(path), flush=True)
+"""
+
+NODE = """const fs = require('fs');
+function inner(path) {
+  try { return fs.readFileSync(path); } catch (error) { return error.code; }
+}
+class Tool {
+  run(path) { return inner(path); }
+}
+for (let i = 0; i < 4; i++) console.log(new Tool().run(process.argv[2]));
+"""
+
+
+def script(record, file):
+    """What of it stands in the file."""
+    return [(frame["function"], frame.get("line")) for frame in record.get("script", [])
+            if frame["file"] == file]
+
+
+def pythons():
+    """The system's, and releases that stand beside it."""
+    paths = sorted(glob.glob("/root/.pyenv/versions/3.1[123].*/bin/python3.1?"))
+    return ["/usr/bin/python3", *(path for path in paths if os.access(path, os.X_OK))]
+
+
+@test(once=True)
+def python_frames(t):
+    """Function, file and line, of the first thread, of another, and of a child."""
+    path, secret = t.inside + "/script.py", t.outside + "/file"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(PYTHON)
+    tried = 0
+    for python in pythons():
+        version = t.native([python, "-c", "import sys; print(sys.version_info[:2] >= (3, 11))"])
+        if version.out != "True\n":
+            continue
+        tried += 1
+        run = t.run([python, path, secret], t.policy(
+            read=[*SYSTEM, t.inside, "/root/.pyenv"] if t.root else [*SYSTEM, t.inside]))
+        equal(run.out, f"{errno.EACCES}\n" * 3, run)
+        records = [record for record in run.blocked if record.get("path") == secret]
+        equal(len(records), 3, run)
+        inner = [("Reader.read", 7), ("outer", 12)]
+        for record, rest in zip(records, ([("<module>", 22)], [("<lambda>", 23)],
+                                          [("in_child", 18), ("<module>", 26)])):
+            equal(script(record, path), inner + rest, python, record)
+            equal({frame["language"] for frame in record["script"]}, {"python"})
+        check("Thread.run" in [frame["function"] for frame in records[1]["script"]], records[1])
+        shown = t.native([t.proctor, "log", "-v", run.log])
+        check(f"    in Reader.read {path}:7 (python)" in shown.out, shown)
+        run = t.run([python, path, secret], t.narrow(), options=("-q", "--no-stack"))
+        check(not any("script" in record for record in run.records), run)
+    if not tried:
+        raise Skip("no Python 3.11 or later here")
+
+
+@test(once=True)
+def node_frames(t):
+    """By the map that it writes for profilers; without one, none."""
+    need("node")
+    path, secret = t.inside + "/script.js", t.outside + "/file"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(NODE)
+    policy = {**t.policy(write=[t.inside, "/tmp/perf-*.map", "/dev/null"]), "files": {
+        "read": ["/"], "deny": [secret], "write": [t.inside, "/tmp/perf-*.map", "/dev/null"]}}
+    policy["files"]["create"] = policy["files"]["modify"] = ["/tmp/perf-*.map"]
+    for flags, wanted in (([], []), (["--perf-basic-prof"], [("inner", 2), ("run", 6)]), (
+            ["--perf-basic-prof", "--interpreted-frames-native-stack"],
+            [("inner", 2), ("run", 6)])):
+        run = t.run(["node", *flags, path, secret], policy)
+        equal(run.out, "EACCES\n" * 4, run)
+        records = [record for record in run.blocked if record.get("path") == secret]
+        # On a busy machine there may be no time for a stack.
+        record = next((record for record in records if "stack" in record), records[0])
+        found = [(name.replace("Tool.", ""), line) for name, line in script(record, path)]
+        equal(found[:2], wanted, record)
+        for left in glob.glob("/tmp/perf-*.map"):
+            if str(record["pid"]) in left:
+                os.unlink(left)
 
 
 if __name__ == "__main__":
