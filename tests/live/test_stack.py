@@ -4,6 +4,7 @@
 import errno
 import glob
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -240,6 +241,17 @@ def node_frames(t):
         for left in glob.glob("/tmp/perf-*.map"):
             if str(record["pid"]) in left:
                 os.unlink(left)
+
+
+@test(once=True, user="root")
+def whole(t):
+    """What programs say of the way that they came, in short; bench/stacks.py has the long form."""
+    need("gcc", "node")
+    bench = pathlib.Path(__file__).resolve().parent.parent.parent / "bench/stacks.py"
+    run = t.native(["/usr/bin/python3", "-B", str(bench), "--proctor", t.proctor, "--attempts", "80",
+                    "--verbose"])
+    equal(run.code, 0, run)
+    equal(run.out.count(" attempts, "), 4 if shutil.which("g++") else 3, run)
 
 
 if __name__ == "__main__":
