@@ -24,6 +24,9 @@ enum {
 	CALL_MAX = 7,  /* bytes of the longest call instruction */
 };
 
+/* The function of V8 in whose frames byte code runs. */
+static const char interpreter[] = "Builtins_InterpreterEntryTrampoline";
+
 struct map {
 	uint64_t start;
 	uint64_t end;
@@ -401,10 +404,13 @@ size_t unwind(struct unwinder *unwinder, const struct unwind_snapshot *snapshot,
 			break;
 		unwinder->frame_ip = ip;
 		unwinder->frame_sp = sp;
-		if (unw_get_reg(&cursor, UNW_X86_64_RBP, &unwinder->fps[count]) != 0)
-			unwinder->fps[count] = 0;
 		ret[count] = (struct unwind_frame){.ip = ip};
 		name_frame(unwinder, &ret[count], count == 0);
+		/* Only there: it may have to be searched for. */
+		unwinder->fps[count] = 0;
+		if (!strcmp(ret[count].symbol, interpreter) &&
+		    unw_get_reg(&cursor, UNW_X86_64_RBP, &unwinder->fps[count]) != 0)
+			unwinder->fps[count] = 0;
 		count++;
 		if (unw_step(&cursor) <= 0)
 			break;
@@ -465,7 +471,7 @@ static bool may_be_script(const struct unwinder *unwinder, const struct unwind_f
 			  size_t number, struct perf_place *ret)
 {
 	*ret = (struct perf_place){.ip = frame->ip};
-	if (!strcmp(frame->symbol, "Builtins_InterpreterEntryTrampoline"))
+	if (!strcmp(frame->symbol, interpreter))
 		set_words(unwinder, number, ret);
 	return ret->words || (!frame->symbol[0] && frame->object[0] != '/');
 }
