@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{"check", cmd_check, "say what is wrong with a policy"},
 	{"why", cmd_why, "say whether a policy allows something, and which rule decides"},
 	{"log", cmd_log, "print an audit log, or check that nobody changed it"},
+	{"top", cmd_top, "watch sessions while they run"},
 	{"report", cmd_report, "make a page about a run, to be looked at in a browser"},
 	{"profiles", cmd_profiles, "list the built-in policies, or print one"},
 	{"doctor", cmd_doctor, "say what this host offers and what is missing"},
