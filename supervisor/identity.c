@@ -130,16 +130,22 @@ uint64_t identity_exec(struct session *session, pid_t pid, uint64_t parent_exec_
 
 uint64_t identity_of(struct session *session, pid_t pid, uint64_t *ret_parent)
 {
-	struct identity *identity = session->identity;
 	struct proc_stat stat;
+
+	*ret_parent = 0;
+	return proc_stat(session, pid, &stat) < 0 ? 0
+						  : identity_known(session, pid, &stat, ret_parent);
+}
+
+uint64_t identity_known(struct session *session, pid_t pid, const struct proc_stat *stat,
+			uint64_t *ret_parent)
+{
+	struct identity *identity = session->identity;
+	const uint64_t key = image_key(stat, pid);
 	struct image *image;
-	uint64_t key;
 	uint64_t id = 0;
 
 	*ret_parent = 0;
-	if (proc_stat(session, pid, &stat) < 0)
-		return 0;
-	key = image_key(&stat, pid);
 	pthread_mutex_lock(&identity->lock);
 	HASH_FIND(hh, identity->images, &key, sizeof(key), image);
 	/* Execs that the policy leaves in the kernel are first seen here. */

@@ -42,19 +42,24 @@ static ssize_t read_file(const struct session *session, pid_t pid, const char *n
 
 int proc_stat(const struct session *session, pid_t pid, struct proc_stat *ret)
 {
-	char text[1024];
+	char text[PROC_STAT_SIZE];
 	ssize_t len = read_file(session, pid, "stat", text, sizeof(text));
-	const char *fields;
+
+	return len < 0 ? (int)len : proc_stat_parse(text, ret);
+}
+
+int proc_stat_parse(const char *text, struct proc_stat *ret)
+{
+	const char *name = strchr(text, '(');
+	const char *fields = strrchr(text, ')');
 	uint64_t field[29] = {0};
 	int last = 3;
 
-	if (len < 0)
-		return (int)len;
 	/* The second field is the name in brackets, which may hold anything. */
-	fields = strrchr(text, ')');
-	if (!fields || strlen(fields) < 4)
+	if (!name || !fields || strlen(fields) < 4)
 		return -EIO;
 	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)(fields - name - 1), name + 1);
 	ret->state = fields[2];
 	fields += 3;
 	for (char *end; last < 28; last++) {

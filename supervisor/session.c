@@ -79,6 +79,7 @@ int session_open(struct session *session, const struct run_config *config, struc
 	session->proc_dev = stat.st_dev;
 	init_trace_lock(session);
 	session->identity = identity_new();
+	session->callers = callers_new();
 	session->lives = config->level == AUDIT_ALL ? lives_new(session) : NULL;
 	session->injector = injector_new();
 	session->ipc = ipc_objects_new();
@@ -97,7 +98,7 @@ int session_open(struct session *session, const struct run_config *config, struc
 		if (!session->call_rules)
 			return error_set(err, ENOMEM, "cannot start");
 	}
-	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity ||
+	if ((config->level == AUDIT_ALL && !session->lives) || !session->identity || !session->callers ||
 	    !session->injector || !session->ipc || !session->digests || !session->redirects ||
 	    !session->socket_names || (config->stats && !session->stats))
 		return error_set(err, ENOMEM, "cannot start");

@@ -21,6 +21,7 @@ struct call_rule;
 struct digest_cache;
 struct redirects;
 struct run_config;
+struct callers;
 struct identity;
 struct lives;
 struct injector;
@@ -87,6 +88,7 @@ struct session {
 
 	struct pool *pool;
 	struct identity *identity;
+	struct callers *callers;
 	struct lives *lives; /* NULL: not every call is logged */
 	struct injector *injector;
 	struct stats *stats; /* NULL: not asked for */

@@ -79,10 +79,16 @@ struct proc_stat {
 	uint64_t start_time;  /* clock ticks since boot */
 	uint64_t start_stack; /* 0 when not readable */
 	char state;
+	char comm[64];
 };
+
+enum { PROC_STAT_SIZE = 1024 };
 
 /* /proc/PID/stat (proc_pid_stat(5)); a thread id will do. 0 or a negative errno. */
 int proc_stat(const struct session *session, pid_t pid, struct proc_stat *ret);
+
+/* The same, of what has been read of that file. 0 or -EIO. */
+int proc_stat_parse(const char *text, struct proc_stat *ret);
 
 struct proc_status {
 	pid_t tgid;

@@ -4,11 +4,12 @@
 import datetime
 import hashlib
 import json
+import os
 import signal
 import sys
 
 sys.dont_write_bytecode = True
-from harness import check, equal, main, test
+from harness import Skip, check, equal, main, need, test
 
 ALL = ("-q", "--no-stack", "--log", "all")
 
@@ -120,6 +121,44 @@ def each_exec_is_an_image(t):
     ends = [record for record in found if record["event"] == "exit"]
     equal(len(ends), 61)
     equal(sorted(end["exec_id"] for end in ends), sorted(images))
+
+
+DRIVER = """
+import subprocess, sys
+tool = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+for line in tool.stdout:
+    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        file.write(str(int(line) - 1))
+    tool.stdin.write("go\\n")
+    tool.stdin.flush()
+sys.exit(tool.wait())
+"""
+
+
+@test(user="root", once=True)
+def numbers_of_processes_are_used_again(t):
+    """What /proc said of one process is not said of the next that has its number."""
+    need("unshare")
+    script = (f"for i in 1 2 3 4 5; do /bin/sh -c ': > {t.outside}/one' first & wait $!; echo $!; read go; "
+              f"/usr/bin/env -C / sh -c ': > {t.outside}/two' second & wait $!; done 2>/dev/null")
+    line, log = t.command(["/bin/sh", "-c", script], t.wide())
+    run = t.native(["unshare", "-pf", "--mount-proc", sys.executable, "-c", DRIVER, *line])
+    if run.code and "unshare" in run.err:
+        raise Skip("no pid namespaces here: " + run.err.strip())
+    run.log = log
+    equal(run.code in (0, 2), True, run)
+    attempts = {"one": [], "two": []}
+    for record in run.blocked:
+        attempts[os.path.basename(record["path"])].append(record)
+    equal([len(records) for records in attempts.values()], [5, 5], run)
+    same = 0
+    for before, after in zip(*attempts.values()):
+        same += before["pid"] == after["pid"]
+        equal([record["argv"][-1] for record in (before, after)], ["first", "second"])
+        equal([record["argv"][0] for record in (before, after)], ["/bin/sh", "sh"])
+        equal([record["cwd"] for record in (before, after)], [t.inside, "/"])
+        check(before["exec_id"] != after["exec_id"], before, after)
+    check(same, "no number was used again:", attempts)
 
 
 @test(once=True)
