@@ -16,7 +16,7 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 from figures import parse_text, value
-from harness import Skip, check, equal, is_alive, main, need, patient, test, wait_until
+from harness import Skip, check, children, equal, is_alive, main, need, patient, test, wait_until
 
 # At once: the user that some of the tests run as may not be able to read the source.
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/alerts.yml"),
@@ -35,11 +35,6 @@ def get(address, path="/metrics", method="GET", body=None):
         connection.request(method, path, body)
         answer = connection.getresponse()
         return answer.status, answer.getheader("Content-Type"), answer.read().decode()
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
 
 
 def comm(pid):
