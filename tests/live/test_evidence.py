@@ -252,7 +252,7 @@ def killed_at_any_time(t):
         kept += logged
     print(f"{KILLS} kills, {early} before there was a log: {total} attempts seen refused, {kept} in the logs, "
           f"0 missing, {torn} torn lines")
-    check(total > KILLS, "hardly anything was seen:", total)
+    check(total >= KILLS // 2, "hardly anything was seen:", total)
     # And a torn line, made.
     with open(log, "ab") as file:
         file.write(b'{"ts":"2026')
