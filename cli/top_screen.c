@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -62,14 +63,14 @@ static int put(int row, int column, int width, const char *text)
 
 	while (left > 0) {
 		wchar_t shown[20];
-		int columns;
-		const size_t step = show(text, left, shown, &columns);
+		int wide;
+		const size_t step = show(text, left, shown, &wide);
 
-		if (taken + columns > width || used + wcslen(shown) > COLUMNS_MAX)
+		if (taken + wide > width || used + wcslen(shown) > COLUMNS_MAX)
 			break;
 		wmemcpy(line + used, shown, wcslen(shown));
 		used += wcslen(shown);
-		taken += columns;
+		taken += wide;
 		text += step;
 		left -= step;
 	}
@@ -277,20 +278,22 @@ void top_screen_draw(const struct top_view *view)
 int top_screen_open(struct error *err)
 {
 	const char *term = getenv("TERM");
+	int status;
+	bool able;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return error_set(err, 0, "standard input and output must be a terminal; 'proctor log --follow' "
 					 "needs none");
 	setlocale(LC_CTYPE, "");
-	screen = newterm(NULL, stdout, stdin);
+	/* Asked first: newterm() does not clean up behind itself when it fails. */
+	if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
+		return error_set(err, 0, "the terminal '%s' (TERM) is unknown", term ? term : "");
+	able = tigetstr("cup");
+	del_curterm(cur_term);
+	screen = able ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen)
-		return error_set(err, 0, "the terminal '%s' (TERM) is unknown",
-				 term ? term : "");
-	set_term(screen);
-	if (!tigetstr("cup")) {
-		top_screen_close();
 		return error_set(err, 0, "the terminal '%s' (TERM) cannot do this", term ? term : "");
-	}
+	set_term(screen);
 	cbreak();
 	noecho();
 	keypad(stdscr, TRUE);
