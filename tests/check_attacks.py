@@ -20,7 +20,7 @@ def main():
             faults.append(f"no test: {attack.strip()}")
         for file, function in named:
             text = (HERE / "live" / file).read_text(encoding="utf-8")
-            if not re.search(rf"^@test\b[^\n]*\ndef {function}\(", text, re.M):
+            if not re.search(rf"^@(?:test|local|by_name)\b[^\n]*\ndef {function}\(", text, re.M):
                 faults.append(f"{file} has no test {function}")
             if f"tests/live/{file}" not in makefile:
                 faults.append(f"{file} is not run")

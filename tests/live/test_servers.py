@@ -100,6 +100,25 @@ def redis_both_ways(b):
 
 
 @local
+def message_bus(b):
+    """D-Bus, by which services outside would act for the tool: by the path of its socket, and by an abstract name."""
+    if missing("dbus-daemon", "dbus-send"):
+        return
+    path, name = f"{b.dir}/bus", f"proctor-test-{os.getpid()}-bus"
+    for address, endpoint in ((f"unix:path={path}", f"unix:{path}"), (f"unix:abstract={name}", f"unix:@{name}")):
+        command = ["dbus-send", f"--bus={address}", "--dest=org.freedesktop.DBus", "--print-reply=literal",
+                   "/org/freedesktop/DBus", "org.freedesktop.DBus.GetId"]
+        with subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address", f"--address={address}"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as bus:
+            try:
+                check(bus.stdout.readline().startswith("unix:"), "the bus does not start")
+                b.same(command, "   ", policy([endpoint]))
+                b.refused(command, "   ", policy([f"unix:{b.dir}/other"]), endpoint=endpoint)
+            finally:
+                bus.terminate()
+
+
+@local
 def postgres_both_ways(b):
     if missing("initdb", "postgres", "psql"):
         return
