@@ -42,7 +42,7 @@ static int interpret(const struct sock_fprog *program, const struct seccomp_data
 		case BPF_ALU | BPF_AND | BPF_K:
 			accumulator &= step->k;
 			continue;
-		case BPF_ALU | BPF_ADD | BPF_K:
+		case BPF_ALU | BPF_ADD: /* with BPF_K, which is 0 as well */
 			accumulator += step->k;
 			continue;
 		case BPF_ALU | BPF_SUB | BPF_X:
