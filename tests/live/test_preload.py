@@ -114,8 +114,10 @@ def chains(t):
               [f"LD_PRELOAD={wanted}"], run)
         dropped = [record["arg"] for record in run.records if record["event"] == "rewritten"]
         equal(dropped, [] if rules else ["LD_PRELOAD=libm.so.6"], run)
-    # What proctor itself was started with.
-    run = t.run(["/usr/bin/env"], env={**t.env, "LD_PRELOAD": "libm.so.6"}, options=LIBRARY)
+    # What proctor itself was started with; a sanitized one would insist on being the first.
+    order = ":".join([*filter(None, [t.env.get("ASAN_OPTIONS")]), "verify_asan_link_order=0"])
+    run = t.run(["/usr/bin/env"], env={**t.env, "LD_PRELOAD": "libm.so.6", "ASAN_OPTIONS": order},
+                options=LIBRARY)
     check(f"LD_PRELOAD={libraries}:libm.so.6\n" in run.out, run)
     # A static one in between has none, and hands none on.
     run = t.run([t.bin + "/preloaded_static", "getenv", "LD_PRELOAD"], options=LIBRARY)
