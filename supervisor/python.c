@@ -258,12 +258,12 @@ static void read_text(const struct python_memory *memory, const struct layout *l
 
 /* ----------------------------------------------------------------------- the line */
 
-/* A number in pieces of six bits. */
+/* A number in pieces of six bits. It is one of 32, so that sums of them fit 64, whatever stands there. */
 static uint64_t read_number(const unsigned char *table, size_t len, size_t *at)
 {
 	uint64_t number = 0;
 
-	for (unsigned int shift = 0; *at < len && shift < 60; shift += 6) {
+	for (unsigned int shift = 0; *at < len && shift < 36; shift += 6) {
 		const unsigned char byte = table[(*at)++];
 
 		number |= (uint64_t)(byte & 0x3f) << shift;
