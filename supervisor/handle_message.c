@@ -101,20 +101,15 @@ struct reply handle_sendmmsg(struct call *call)
 	reply = reply_value(0);
 	while (done < count) {
 		const uint64_t header = args[1] + done * sizeof(struct mmsghdr);
-		unsigned int len;
 		size_t size = 0;
-		int error;
+		size_t len;
 
 		reply = send_message(call, &sock, header, flags, &size);
 		if (reply.kind != REPLY_VALUE)
 			break;
-		len = (unsigned int)reply.value;
-		error = tracee_write(call, header + offsetof(struct mmsghdr, msg_len), &len,
-				     sizeof(len));
-		if (error < 0) {
-			reply = tracee_failed(call, error);
+		len = (size_t)reply.value;
+		if (!message_put_length(call, header, &reply))
 			break;
-		}
 		done++;
 		if (len < size)
 			break;

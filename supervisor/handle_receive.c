@@ -11,6 +11,7 @@
 
 #include "core/cleanup.h"
 #include "supervisor/handlers.h"
+#include "supervisor/net_message.h"
 #include "supervisor/net_name.h"
 #include "supervisor/pool.h"
 #include "supervisor/stats.h"
@@ -330,19 +331,12 @@ struct reply handle_recvmmsg(struct call *call)
 		return reply;
 	while (done < count && (done == 0 || stats_now() < end)) {
 		const uint64_t header = args[1] + done * sizeof(struct mmsghdr);
-		unsigned int len;
-		int error;
 
 		reply = receive_message(call, &sock, header, flags & ~MSG_WAITFORONE);
 		if (reply.kind != REPLY_VALUE)
 			break;
-		len = (unsigned int)reply.value;
-		error = tracee_write(call, header + offsetof(struct mmsghdr, msg_len), &len,
-				     sizeof(len));
-		if (error < 0) {
-			reply = tracee_failed(call, error);
+		if (!message_put_length(call, header, &reply))
 			break;
-		}
 		done++;
 		flags |= flags & MSG_WAITFORONE ? MSG_DONTWAIT : 0;
 	}

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,4 +338,14 @@ struct reply tool_message_send(struct call *call, const struct tool_socket *sock
 	reply = send_pieces(call, socket, message, &buffer);
 	buffer_release(&buffer);
 	return reply;
+}
+
+bool message_put_length(struct call *call, uint64_t header, struct reply *reply)
+{
+	const unsigned int len = (unsigned int)reply->value;
+	int error = tracee_write(call, header + offsetof(struct mmsghdr, msg_len), &len, sizeof(len));
+
+	if (error < 0)
+		*reply = tracee_failed(call, error);
+	return error == 0;
 }

@@ -45,4 +45,10 @@ bool tool_message_permit(struct call *call, struct tool_socket *socket,
 struct reply tool_message_send(struct call *call, const struct tool_socket *socket,
 			       struct tool_message *message);
 
+/*
+ * sendmmsg(2), recvmmsg(2): what one message came to, the value of *reply, goes into the msg_len of its header
+ * in the caller. False: it cannot be written, *reply says so.
+ */
+bool message_put_length(struct call *call, uint64_t header, struct reply *reply);
+
 #endif
